@@ -12,7 +12,7 @@ from attnctl.recipes import fitting, parts
 from attnctl.sources.combination import parts_of, values_of
 from attnctl.sources.signature import ModuleSource
 from attnctl.spec import DEFAULT, LOOP_VERSION, NO_MODULE, Recipe, RunSpec, Versions, recipe_fields, recipe_value
-from attnctl.values import Scalar, SpecError, comma_join, convert, did_you_mean, format_value, rejoined
+from attnctl.values import Scalar, SpecError, comma_join, convert, did_you_mean, format_value, nearest, rejoined
 
 LARGEST_SEED = 2**32 - 1
 
@@ -361,7 +361,8 @@ def _check_names(axes: Axes) -> None:
     for placement in axes.placements:
         for part in [] if placement.removeprefix(places.REPLACE) in places_known else places.split(placement):
             short = part.removeprefix(places.REPLACE)
-            if short not in places_known and not places.is_pattern(short):
+            is_name = short in places_known or places.is_pattern(short)
+            if not is_name and nearest(short, places_known):  # any other word may be a part, such as layer1
                 raise SpecError(f"unknown placement {short!r}{did_you_mean(short, places_known)}")
     lists = {"module": axes.modules, "model": axes.models, "backbone": axes.backbones, "dataset": axes.datasets}
     lists |= {"seed": axes.seeds, "placement": axes.placements, **axes.hyperparameters, **axes.overrides}

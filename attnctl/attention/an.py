@@ -31,8 +31,8 @@ class AN(nn.Module):
 
     version = 1
     replaces = True
-    neutral: ClassVar = {"gn_groups": 32, "wide": 0, "start": "default"}
-    rules: ClassVar = {
+    neutral: ClassVar[dict[str, object]] = {"gn_groups": 32, "wide": 0, "start": "default"}
+    rules: ClassVar[dict[str, str]] = {
         "1 <= K <= 1024": "K must be from 1 to 1024",
         "0 <= wide <= 1024": "wide must be from 0, which is K, to 1024",
         "gn_groups >= 1": "gn_groups must be at least 1",

@@ -19,7 +19,7 @@ class BAM(nn.Module):
     """
 
     version = 1
-    rules: ClassVar = {
+    rules: ClassVar[dict[str, str]] = {
         "r >= 1": "r must be at least 1",
         "C // max(r, 1) >= 1": "r must not exceed the channels",
         "1 <= dilation <= 64": "dilation must be from 1 to 64",

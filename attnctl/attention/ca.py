@@ -16,7 +16,7 @@ class CA(CoordinateGate):
     """
 
     version = 1
-    rules: ClassVar = {
+    rules: ClassVar[dict[str, str]] = {
         "r >= 1": "r must be at least 1",
         "min_channels >= 1": "min_channels must be at least 1",
     }

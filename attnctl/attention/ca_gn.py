@@ -17,7 +17,7 @@ class CAGroupNorm(CoordinateGate):
     """
 
     version = 1
-    rules: ClassVar = {
+    rules: ClassVar[dict[str, str]] = {
         "r >= 1": "r must be at least 1",
         "min_channels >= 1": "min_channels must be at least 1",
         "num_groups >= 1": "num_groups must be at least 1",

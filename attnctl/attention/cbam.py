@@ -24,8 +24,8 @@ class CBAM(nn.Module):
     """
 
     version = 1
-    neutral: ClassVar = {"min_channels": 0}
-    rules: ClassVar = {
+    neutral: ClassVar[dict[str, object]] = {"min_channels": 0}
+    rules: ClassVar[dict[str, str]] = {
         "r >= 1": "r must be at least 1",
         "min_channels >= 0": "min_channels must not be negative",
         "min_channels >= 1 or C // max(r, 1) >= 1": "r must not exceed the channels",

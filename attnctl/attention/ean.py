@@ -26,8 +26,13 @@ class EAN(nn.Module):
     """
 
     version = 1
-    neutral: ClassVar = {"form": "paper", "weights": "l2", "adaptation": True, "statistics": "channel"}
-    rules: ClassVar = {
+    neutral: ClassVar[dict[str, object]] = {
+        "form": "paper",
+        "weights": "l2",
+        "adaptation": True,
+        "statistics": "channel",
+    }
+    rules: ClassVar[dict[str, str]] = {
         "G >= 1": "G must be at least 1",
         "divides(G, C)": "G must divide the channels",
         "form == 'paper' or weights == 'l2'": "form is a choice of weights=l2",

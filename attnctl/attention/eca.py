@@ -15,8 +15,10 @@ class ECA(nn.Module):
     """
 
     version = 1
-    effective: ClassVar = {"kernel": "kernel or int((log2(C) + 1) / 2) // 2 * 2 + 1"}
-    rules: ClassVar = {"kernel is None or 1 <= kernel <= 63 and kernel % 2 == 1": "kernel must be odd, from 1 to 63"}
+    effective: ClassVar[dict[str, str]] = {"kernel": "kernel or int((log2(C) + 1) / 2) // 2 * 2 + 1"}
+    rules: ClassVar[dict[str, str]] = {
+        "kernel is None or 1 <= kernel <= 63 and kernel % 2 == 1": "kernel must be odd, from 1 to 63"
+    }
 
     def __init__(self, channels: int, *, kernel: int | None = None) -> None:
         super().__init__()

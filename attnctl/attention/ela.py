@@ -31,8 +31,8 @@ class ELA(nn.Module):
             "l": {"kernel": 7, "groups": "c/8", "num_groups": 16},
         }
     }
-    effective: ClassVar = {"num_groups": "gcd(num_groups, C)"}
-    rules: ClassVar = {
+    effective: ClassVar[dict[str, str]] = {"num_groups": "gcd(num_groups, C)"}
+    rules: ClassVar[dict[str, str]] = {
         "1 <= kernel <= 63 and kernel % 2 == 1": "kernel must be odd, from 1 to 63",
         "num_groups >= 1": "num_groups must be at least 1",
         "not isinstance(groups, int) or groups >= 1": "groups must be at least 1",

@@ -28,7 +28,7 @@ class FCA(nn.Module):
 
     version = 1
     one_size = "False"
-    rules: ClassVar = {
+    rules: ClassVar[dict[str, str]] = {
         "r >= 1": "r must be at least 1",
         "C // max(r, 1) >= 1": "r must not exceed the channels",
         "divides(frequencies, C)": "frequencies must divide the channels",

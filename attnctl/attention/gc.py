@@ -17,8 +17,11 @@ class GC(nn.Module):
     """
 
     version = 1
-    neutral: ClassVar = {"form": "paper"}
-    rules: ClassVar = {"r >= 1": "r must be at least 1", "C // max(r, 1) >= 1": "r must not exceed the channels"}
+    neutral: ClassVar[dict[str, object]] = {"form": "paper"}
+    rules: ClassVar[dict[str, str]] = {
+        "r >= 1": "r must be at least 1",
+        "C // max(r, 1) >= 1": "r must not exceed the channels",
+    }
 
     def __init__(self, channels: int, *, r: int = 16, form: Literal["paper", "released"] = "paper") -> None:
         super().__init__()

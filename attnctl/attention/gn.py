@@ -14,7 +14,7 @@ class GN(GroupNorm):
 
     version = 1
     replaces = True
-    rules: ClassVar = {
+    rules: ClassVar[dict[str, str]] = {
         "num_groups >= 1": "num_groups must be at least 1",
         "divides(num_groups, C)": "num_groups must divide the channels",
     }

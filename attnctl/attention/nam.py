@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from attnctl.attention._norm import BatchNorm1d, BatchNorm2d
+from attnctl.attention._norm import BatchNorm1d, BatchNorm2d, batch_norm
 from attnctl.sources.signature import check_constructed
 from attnctl.values import SpecError
 
@@ -23,9 +23,9 @@ class NAM(nn.Module):
     """
 
     version = 1
-    neutral: ClassVar = {"share": "absolute"}
+    neutral: ClassVar[dict[str, object]] = {"share": "absolute"}
     one_size = "gates != 'channel'"
-    rules: ClassVar = {"penalty >= 0": "penalty must not be negative"}
+    rules: ClassVar[dict[str, str]] = {"penalty >= 0": "penalty must not be negative"}
 
     def __init__(
         self,
@@ -63,7 +63,10 @@ class NAM(nn.Module):
         The norm is called as a module, because a detector may have frozen or synchronised it.
         """
         share = self._share(norm.weight)
-        normed: Tensor = functional_call(norm, {"weight": norm.weight * share, "bias": norm.bias * share}, (x,))
+        weight, bias = norm.weight * share, norm.bias * share
+        if torch.jit.is_tracing() and isinstance(norm, nn.BatchNorm1d | nn.BatchNorm2d):
+            return batch_norm(norm, x, weight, bias).sigmoid()  # torch refuses to trace functional_call
+        normed: Tensor = functional_call(norm, {"weight": weight, "bias": bias}, (x,))
         return normed.sigmoid()
 
     def extra_loss(self) -> Tensor:

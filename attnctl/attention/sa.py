@@ -19,7 +19,10 @@ class SA(nn.Module):
     """
 
     version = 1
-    rules: ClassVar = {"G >= 1": "G must be at least 1", "divides(2 * G, C)": "2 * G must divide the channels"}
+    rules: ClassVar[dict[str, str]] = {
+        "G >= 1": "G must be at least 1",
+        "divides(2 * G, C)": "2 * G must divide the channels",
+    }
 
     def __init__(self, channels: int, *, G: int = 8) -> None:  # noqa: N803 - the papers' symbol
         super().__init__()

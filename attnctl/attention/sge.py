@@ -19,7 +19,7 @@ class SGE(nn.Module):
     """
 
     version = 1
-    rules: ClassVar = {"G >= 1": "G must be at least 1", "divides(G, C)": "G must divide the channels"}
+    rules: ClassVar[dict[str, str]] = {"G >= 1": "G must be at least 1", "divides(G, C)": "G must divide the channels"}
 
     def __init__(self, channels: int, *, G: int = 64) -> None:  # noqa: N803 - the papers' symbol
         super().__init__()

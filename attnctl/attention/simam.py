@@ -14,7 +14,7 @@ class SimAM(nn.Module):
     """
 
     version = 1
-    rules: ClassVar = {"e_lambda > 0": "e_lambda must be above 0"}
+    rules: ClassVar[dict[str, str]] = {"e_lambda > 0": "e_lambda must be above 0"}
 
     def __init__(self, channels: int, *, e_lambda: float = 1e-4) -> None:
         super().__init__()

@@ -16,7 +16,7 @@ class SN(nn.Module):
     """
 
     version = 1
-    neutral: ClassVar = {"form": "paper"}
+    neutral: ClassVar[dict[str, object]] = {"form": "paper"}
     replaces = True
 
     def __init__(

@@ -17,7 +17,7 @@ class SRM(nn.Module):
     """
 
     version = 1
-    neutral: ClassVar = {"form": "paper"}
+    neutral: ClassVar[dict[str, object]] = {"form": "paper"}
 
     def __init__(self, channels: int, *, form: Literal["paper", "released"] = "paper") -> None:
         super().__init__()

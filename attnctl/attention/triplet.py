@@ -18,7 +18,7 @@ class Triplet(nn.Module):
     """
 
     version = 1
-    rules: ClassVar = {"1 <= kernel <= 63 and kernel % 2 == 1": "kernel must be odd, from 1 to 63"}
+    rules: ClassVar[dict[str, str]] = {"1 <= kernel <= 63 and kernel % 2 == 1": "kernel must be odd, from 1 to 63"}
 
     def __init__(self, channels: int, *, kernel: int = 7) -> None:
         super().__init__()

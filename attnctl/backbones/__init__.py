@@ -8,7 +8,7 @@ channels.json     the channels at each placement of each backbone: made by `pyth
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -21,7 +21,7 @@ from attnctl.backbones.table import FOLDER as FOLDER
 from attnctl.backbones.table import canonical, origin
 from attnctl.backbones.table import names as names
 from attnctl.sources import plugins
-from attnctl.values import SpecError, comma_join
+from attnctl.values import SpecError, comma_join, nearest
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -133,8 +133,9 @@ def _placements(name: str) -> Mapping[str, Placement]:
 
 
 def placement(backbone: str, name: str) -> Placement:
-    """A placement of a backbone, by names or patterns; raises SpecError listing the available ones."""
-    return _choose(placements(backbone), name, f"backbone {describe(backbone).name}")
+    """A placement of a backbone, by names, patterns or paths; raises SpecError listing the available ones."""
+    network = f"backbone {describe(backbone).name}"
+    return _choose(placements(backbone), name, network, lambda: library.measured(canonical(backbone)).parts)
 
 
 def placement_in(network: str, parts: Sequence[Part], size: int, name: str) -> Placement:
@@ -143,21 +144,27 @@ def placement_in(network: str, parts: Sequence[Part], size: int, name: str) -> P
     size: the side in pixels of the input with which the parts were traced.
     """
     known = {place: row for place, (row, _) in available(_family(network), parts, size).items()}
-    return _choose(known, name, network)
+    return _choose(known, name, network, lambda: parts)
 
 
-def _choose(known: Mapping[str, Placement], name: str, network: str) -> Placement:
+def _choose(known: Mapping[str, Placement], name: str, network: str, parts: Callable[[], Iterable[Part]]) -> Placement:
+    """The placement of a name, pattern or path. parts: of the network; measured only if nothing else has that name."""
     short = name.removeprefix(REPLACE)
     place = next((row for row in known.values() if short in (row.name, *row.also)), None)
     if place is not None and (place.replaces or short == name):
         return place
     if place is None and len(split(name)) > 1:
-        whole = combined([_choose(known, part, network) for part in split(name)])
+        whole = combined([_choose(known, part, network, parts) for part in split(name)])
         return known.get(whole.name, whole)
-    if place is None and is_pattern(short):
+    if place is None and (is_pattern(short) or _is_path(short, known, parts)):
         return from_pattern(name)
     has = comma_join([row.label for row in known.values()]) if known else "none: it gives no maps (B, C, H, W)"
     raise SpecError(f"{network} has no placement {name!r}; it has {has}; patterns such as 'layer*.?.bn3' work too")
+
+
+def _is_path(short: str, known: Iterable[str], parts: Callable[[], Iterable[Part]]) -> bool:
+    """Whether a word is the path of a part, such as layer1; one that is nearly a placement's name is a mistake."""
+    return nearest(short, tuple(known)) is None and any(part.path == short for part in parts())
 
 
 @cache

@@ -40,6 +40,28 @@ class Attended(nn.Module):
         x = self.attention(x)
         return x.permute(0, 2, 3, 1) if self.channels_last else x
 
+    def __prepare_scriptable__(self) -> nn.Module:
+        """What torch.jit.script takes in place of this module, whose forward has any number of inputs."""
+        return _OneInput(self.part, self.attention, self.channels_last)
+
+
+class _OneInput(nn.Module):
+    """An `Attended` whose part has one input."""
+
+    def __init__(self, part: nn.Module, attention: nn.Module, channels_last: bool) -> None:
+        super().__init__()
+        self.part = part
+        self.attention = attention
+        self.channels_last = channels_last
+
+    def forward(self, x: Tensor) -> Tensor:
+        """As in `Attended`."""
+        x = self.part(x)
+        if self.channels_last:
+            x = x.permute(0, 3, 1, 2)
+        x = self.attention(x)
+        return x.permute(0, 2, 3, 1) if self.channels_last else x
+
 
 class Sequence(nn.Sequential):
     """Several attention modules after the same part, each applied to the output of the one before it."""

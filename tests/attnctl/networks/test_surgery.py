@@ -227,6 +227,51 @@ def test_a_pattern_that_means_no_place_is_refused(pattern: str, words: str) -> N
         surgery.attach(models.resnet18(num_classes=2), "se", pattern, size=64)
 
 
+class Small(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv, self.bn, self.relu = nn.Conv2d(3, 32, 3, 2, 1), nn.BatchNorm2d(32), nn.ReLU()
+        self.fc = nn.Linear(32, 5)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.fc(self.relu(self.bn(self.conv(x))).mean((2, 3)))
+
+
+NOT_SCRIPTED = ("an", "nam")
+"""TorchScript has no type for the norms that these pass to a function."""
+
+
+@pytest.mark.parametrize("name", attention.names())
+def test_a_network_with_attention_is_traced_and_scripted(name: str) -> None:
+    torch.manual_seed(0)
+    groups = {"G": 8} if name in {"sge", "sa", "ean"} else {}
+    path = "replace:bn" if attention.describe(name).replaces else "bn"
+    network = surgery.attach(Small(), name, path, size=32, **groups).eval()
+    x = torch.randn(2, 3, 32, 32)
+    with torch.no_grad():
+        expected = network(x)
+        torch.testing.assert_close(torch.jit.trace(network, x)(x), expected)  # type: ignore[no-untyped-call]
+        if name not in NOT_SCRIPTED:
+            scripted: Any = torch.jit.script(network)  # type: ignore[no-untyped-call]
+            torch.testing.assert_close(scripted(x), expected)
+
+
+@pytest.mark.parametrize(("network", "path"), [(Small(), "bn"), (nn.Sequential(nn.Conv2d(3, 8, 1), nn.ReLU()), "1")])
+def test_a_part_is_also_named_by_its_path_alone(network: nn.Module, path: str) -> None:
+    surgery.attach(network, "se", path, size=8)
+    assert isinstance(network.get_submodule(path), surgery.Attended)
+
+
+def test_a_stage_is_named_by_its_path_alone() -> None:
+    (spec,) = expand(Axes(modules=("se",), placements=("layer1",))).specs
+    assert spec.placement == "layer1"
+    assert [name for name, part in surgery.build(spec).named_modules() if isinstance(part, surgery.Attended)] == [
+        "layer1"
+    ]
+    with pytest.raises(SpecError, match="backbone resnet20 has no placement 'trunk'"):
+        backbones.placement("resnet20", "trunk")
+
+
 def test_a_network_without_the_place_is_refused() -> None:
     place = Placement(name="block", after=("layer*.*.bn2",))
     with pytest.raises(SpecError, match=r"Sequential has no part layer\*\.\*\.bn2"):
