@@ -10,7 +10,9 @@ from typing import TypeVar
 
 from attnctl.db import RunRow
 from attnctl.recipe_parts import setting_text
+from attnctl.reports.replicates import Replicates, finished
 from attnctl.spec import NO_MODULE
+from attnctl.units import clock
 from attnctl.values import Scalar
 
 K = TypeVar("K")
@@ -42,6 +44,31 @@ def grouped(rows: Sequence[RunRow]) -> dict[Place, list[list[RunRow]]]:
         parts = groups.setdefault(places[row.id], {})
         parts.setdefault((row.label, row.placement, row.versions, row.lineage or row.family), []).append(row)
     return {place: sorted(parts.values(), key=lambda members: _order(members[0])) for place, parts in groups.items()}
+
+
+def newest_versions(lines: Sequence[Sequence[RunRow]]) -> list[Replicates]:
+    """Of each row only the runs of the version of its code that was submitted last, in the order of the rows.
+
+    The seeds of the other versions are wanted too, so that a version that has not all of them yet shows so.
+    """
+    cells: dict[tuple[object, ...], list[Sequence[RunRow]]] = {}
+    for members in lines:
+        row = members[0]
+        cells.setdefault((row.label, row.placement, row.lineage or row.family), []).append(members)
+    return [_newest(versions) for versions in cells.values()]
+
+
+def _newest(versions: Sequence[Sequence[RunRow]]) -> Replicates:
+    chosen = max(versions, key=last_submitted)
+    older = [row for members in versions if members is not chosen for row in members]
+    seeds = {row.seed for members in versions for row in members}
+    left_out = sum(map(finished, older))
+    return Replicates(rows=tuple(chosen), seeds=tuple(sorted(seeds)), left_out=left_out)
+
+
+def last_submitted(members: Sequence[RunRow]) -> float:
+    """When the last of these runs was submitted; 0 if that is unknown."""
+    return max(row.created or 0.0 for row in members)
 
 
 def _places(rows: Sequence[RunRow]) -> Mapping[str, Place]:
@@ -100,7 +127,7 @@ def headers(
     found = [_header(members[0], varying, with_placement) for members in lines]
     counts = Counter(found)
     return [
-        (f"{header[0]} ({_apart(members[0])})", *header[1:]) if counts[header] > 1 else header
+        (f"{header[0]} ({_apart(members)})", *header[1:]) if counts[header] > 1 else header
         for header, members in zip(found, lines, strict=True)
     ]
 
@@ -111,6 +138,8 @@ def _header(row: RunRow, varying: Mapping[str, list[str]], with_placement: bool)
     return (name, row.placement) if with_placement else (name,)
 
 
-def _apart(row: RunRow) -> str:
-    """The version of its code, and the weights that it began with."""
-    return f"code {row.versions}" + (f", from {row.init}" if row.init else "")
+def _apart(members: Sequence[RunRow]) -> str:
+    """The version of their code, when they were submitted, and the weights that they began with."""
+    row, moment = members[0], last_submitted(members)
+    submitted = f" of {clock(moment, seconds=False)}" if moment else ""
+    return f"code {row.versions}{submitted}" + (f", from {row.init}" if row.init else "")

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from attnctl.db import RunRow
 from attnctl.reports import fairness
 from attnctl.reports.comparison import imported_rows
 from attnctl.reports.comparison.columns import Line, columns_of
-from attnctl.reports.comparison.grouping import Place, grouped, headers, varying_settings
+from attnctl.reports.comparison.grouping import Place, grouped, headers, newest_versions, varying_settings
 from attnctl.reports.comparison.metrics import primary
 from attnctl.reports.comparison.notes import notes
 from attnctl.reports.fairness import Compared
@@ -21,6 +21,7 @@ from attnctl.reports.selection import ALL, Options, ordered, with_columns
 from attnctl.reports.speeds import of_runs
 from attnctl.reports.table import Group, ReportColumn, ReportTable, Row
 from attnctl.spec import NO_MODULE
+from attnctl.units import quantity
 from attnctl.workspace.records import Imported, Speed
 
 
@@ -39,7 +40,10 @@ def build(
     groups, varying = grouped(rows), varying_settings(rows)
     with_placement = len({row.placement for row in rows if row.placement}) > 1
     fps, conditions = of_runs(rows, speeds)
-    runs = {place: [_replicates(members) for members in lines] for place, lines in groups.items()}
+    runs = {
+        place: [_replicates(members) for members in lines] if options.all_versions else newest_versions(lines)
+        for place, lines in groups.items()
+    }
     several = any(item.wanted > 1 for lines in runs.values() for item in lines)
     columns = columns_of(rows, several=several, gains=_gains(runs, options.epoch), fps=bool(fps))
     made: dict[Place, list[tuple[str, Row]]] = {}
@@ -59,8 +63,15 @@ def build(
         groups=tuple(shown),
     )
     found = lettered(with_columns(table, options.columns))
-    said = notes(rows, varying, found.columns, options.epoch, several=several, fps=conditions)
+    said = [*notes(rows, varying, found.columns, options.epoch, several=several, fps=conditions), *_older(runs)]
     return Report(table=replace(found, notes=tuple(said)), names=tuple(names), warnings=tuple(warnings))
+
+
+def _older(runs: Mapping[Place, Sequence[Replicates]]) -> Iterator[str]:
+    """The note on completed runs of older code."""
+    count = sum(item.left_out for lines in runs.values() for item in lines)
+    if count:
+        yield f"{quantity(count, 'completed run')} of older code left out; --all-versions shows them with their dates."
 
 
 def _replicates(members: Sequence[RunRow]) -> Replicates:

@@ -103,6 +103,15 @@ class ShownOptions:
         ),
     ] = None
 
+    all_versions: Annotated[
+        bool,
+        typer.Option(
+            "--all-versions",
+            help="Also show rows of older versions of a user's code, with their dates.",
+            rich_help_panel=WHAT,
+        ),
+    ] = False
+
     def request(self, sweep: str | None, *, missing: bool) -> Request:
         """The report that was asked for; raises SpecError. missing: as `Request` has it."""
         from attnctl.cli.reporting.request import Request
@@ -110,12 +119,15 @@ class ShownOptions:
 
         if self.sort == "":
             raise SpecError("--sort is empty; leave it out, or name a column")
+        if self.all_versions and self.table is not None:
+            raise SpecError("--all-versions is for a comparison; a paper's table shows one version of each row")
         options = Options(
             rows=_parts(self.rows, "--rows"),
             columns=_parts(self.columns, "--columns"),
             seeds=tuple(_seed(part) for given in self.seed or () for part in split_seeds(given)),
             epoch=self.epoch,
             sort=self.sort or "",
+            all_versions=self.all_versions,
         )
         return Request(
             sweep=sweep,

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from attnctl.reports import comparison
 from attnctl.reports.selection import Options
+from attnctl.units import clock
 from tests.reports.report_rows import rows
 
 
@@ -33,6 +36,24 @@ def test_differing_backbones_and_recipes_form_separate_groups() -> None:
         "resnet56 on digits, lr=0.05",
         "resnet56 on digits, lr=0.1",
     ]
+
+
+def test_a_row_has_the_newest_version_of_its_code_and_older_ones_on_request() -> None:
+    old = rows([1.0, 2.0, 3.0], ("ela",), ("0", "1", "2"))
+    new = rows([4.0], ("ela",), ("0",))
+    old = [replace(row, versions="module 1", created=1e9, id=f"old{row.seed}") for row in old]
+    new = [replace(row, versions="module 2", created=2e9) for row in new]
+    table = comparison.build([*new, *old]).table
+    (row,) = table.groups[0].rows
+    cell = row.cells[0]
+    assert (row.header, cell.value, cell.n, cell.wanted, cell.state) == (("ela",), 4.0, 1, 3, "n=1 of 3: not run")
+    assert "3 completed runs of older code left out; --all-versions shows them with their dates." in table.notes
+    shown = comparison.build([*new, *old], options=Options(all_versions=True)).table
+    assert [row.cells[0].value for row in shown.groups[0].rows] == [2.0, 4.0]
+    assert [row.header[0] for row in shown.groups[0].rows] == [
+        f"ela (code module {number} of {clock(moment, seconds=False)})" for number, moment in ((1, 1e9), (2, 2e9))
+    ]
+    assert not any("older code" in note for note in shown.notes)
 
 
 def test_the_rows_of_each_group_are_ordered_by_a_column() -> None:
