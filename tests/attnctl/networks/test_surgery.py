@@ -241,6 +241,7 @@ NOT_SCRIPTED = ("an", "nam")
 """TorchScript has no type for the norms that these pass to a function."""
 
 
+@pytest.mark.filterwarnings("ignore:.torch.jit:FutureWarning")
 @pytest.mark.parametrize("name", attention.names())
 def test_a_network_with_attention_is_traced_and_scripted(name: str) -> None:
     torch.manual_seed(0)
@@ -256,7 +257,7 @@ def test_a_network_with_attention_is_traced_and_scripted(name: str) -> None:
             torch.testing.assert_close(scripted(x), expected)
 
 
-@pytest.mark.parametrize(("network", "path"), [(Small(), "bn"), (nn.Sequential(nn.Conv2d(3, 8, 1), nn.ReLU()), "1")])
+@pytest.mark.parametrize(("network", "path"), [(Small(), "bn"), (nn.Sequential(nn.Conv2d(3, 32, 1), nn.ReLU()), "1")])
 def test_a_part_is_also_named_by_its_path_alone(network: nn.Module, path: str) -> None:
     surgery.attach(network, "se", path, size=8)
     assert isinstance(network.get_submodule(path), surgery.Attended)
