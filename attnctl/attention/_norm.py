@@ -16,6 +16,10 @@ class BatchNorm1d(nn.BatchNorm1d):
         """x: (B, C) or (B, C, L) -> the same shape."""
         return batch_norm(self, x, self.weight, self.bias)
 
+    def __prepare_scriptable__(self) -> nn.Module:
+        """What torch.jit.script takes in place of this module: torch's own, with the same tensors."""
+        return _like(nn.BatchNorm1d(self.num_features, self.eps, self.momentum), self)
+
 
 class BatchNorm2d(nn.BatchNorm2d):
     """BatchNorm over (B, C, H, W)."""
@@ -23,6 +27,16 @@ class BatchNorm2d(nn.BatchNorm2d):
     def forward(self, x: Tensor) -> Tensor:
         """x: (B, C, H, W) -> the same shape."""
         return batch_norm(self, x, self.weight, self.bias)
+
+    def __prepare_scriptable__(self) -> nn.Module:
+        """What torch.jit.script takes in place of this module: torch's own, with the same tensors."""
+        return _like(nn.BatchNorm2d(self.num_features, self.eps, self.momentum), self)
+
+
+def _like(plain: nn.Module, norm: nn.Module) -> nn.Module:
+    """A norm with the parameters, the buffers and the mode of another."""
+    plain._parameters, plain._buffers = norm._parameters, norm._buffers
+    return plain.train(norm.training)
 
 
 def batch_norm(norm: nn.BatchNorm1d | nn.BatchNorm2d, x: Tensor, weight: Tensor | None, bias: Tensor | None) -> Tensor:
