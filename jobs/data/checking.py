@@ -94,6 +94,11 @@ def fault_in_files(dataset: Dataset, roots: DataRoots, *, maps: bool) -> str:
     if dataset.layout not in ("imagefolder", "voc", "coco"):
         return ""
     try:
+        if dataset.is_own:
+            from attnctl.jobs.data.own_files import check_own
+
+            check_own(dataset, roots.folder(dataset.name), roots.signature(dataset.name))
+            return ""
         check(dataset, roots, images=False, through=lambda numbers, _work: numbers, maps=maps)
     except DataError as error:
         return str(error)

@@ -9,7 +9,7 @@ import numpy as np
 
 from attnctl.datasets import Dataset, folder_scan, own
 from attnctl.datasets.folder_scan import ImageFile, ImageFolder
-from attnctl.jobs.data.errors import DataError, check_present
+from attnctl.jobs.data.errors import MissingDataError, check_present
 from attnctl.jobs.data.files import FolderFiles, ImageFiles
 from attnctl.jobs.data.split import stratified
 from attnctl.jobs.data.staging import copy_to_node
@@ -17,7 +17,7 @@ from attnctl.values import SpecError
 
 
 def check_own(dataset: Dataset, folder: Path | None, signature: str = "") -> Path:
-    """The folder of a user's own data set; raises DataError if its files are missing or not those that were measured.
+    """The folder of a user's own data set; raises MissingDataError unless the files that were measured are there.
 
     signature: see `own.check_unchanged`.
     """
@@ -25,14 +25,14 @@ def check_own(dataset: Dataset, folder: Path | None, signature: str = "") -> Pat
     try:
         own.check_unchanged(dataset, present, signature)
     except SpecError as error:
-        raise DataError(str(error)) from error
+        raise MissingDataError(str(error)) from error
     return present
 
 
 def open_own(dataset: Dataset, folder: Path | None, *, signature: str = "", stage: bool = False) -> list[ImageFiles]:
     """The training and the evaluated images. stage: copy them to this node's local disk first.
 
-    Raises DataError if they are missing or not those that were measured. signature: see `own.check_unchanged`.
+    Raises MissingDataError unless those that were measured are there. signature: see `own.check_unchanged`.
     """
     present = check_own(dataset, folder, signature)
     scanned = folder_scan.scan(copy_to_node(present) if stage else present)

@@ -13,8 +13,8 @@ import torch
 
 from attnctl import datasets
 from attnctl.jobs.data import open_data
-from attnctl.jobs.data.checking import check
-from attnctl.jobs.data.errors import DataError, MissingDataError
+from attnctl.jobs.data.checking import check, fault_in_files
+from attnctl.jobs.data.errors import MissingDataError
 from attnctl.jobs.data.own_files import open_own
 from attnctl.jobs.data.stream import StreamedData
 from attnctl.settings.config import DataRoots
@@ -92,13 +92,32 @@ def test_changed_and_missing_images_are_errors(tmp_path: Path, make_spec: MakeSp
     root = flowers(tmp_path / "flowers", parts=("train", "val"))
     name = datasets.describe(str(root)).name
     image(root / "val" / "rose" / "1.png", 99)
-    with pytest.raises(DataError, match=f"{name}: the images in {root} have changed since the run was planned"):
+    with pytest.raises(MissingDataError, match=f"{name}: the images in {root} have changed since the run was planned"):
         opened(make_spec, name)
     (root / "val").rename(root / "elsewhere")
     with pytest.raises(MissingDataError, match=r"missing .*val; set flowers under \[data\]"):
         opened(make_spec, name)
     moved = flowers(tmp_path / "moved", parts=("train", "val"))
     assert opened(make_spec, name, roots=DataRoots(folders={"flowers": moved})).evaluation_size == 20
+
+
+@pytest.mark.parametrize(
+    ("layout", "words"),
+    [
+        ("class folders", "have changed since the run was planned"),
+        ("coco", "cannot be read: No such file or directory"),
+        ("voc", "lacks 1 image of the lists"),
+    ],
+)
+def test_a_run_can_go_on_once_a_missing_image_is_back(tmp_path: Path, layout: str, words: str) -> None:
+    make = coco_folder if layout == "coco" else voc_folder
+    root = flowers(tmp_path / "own") if layout == "class folders" else make(tmp_path / "own", {"train": 3, "val": 2})
+    described = datasets.describe(str(root))
+    gone = next(root.rglob("*.png"))
+    gone.rename(tmp_path / "aside")
+    assert words in fault_in_files(described, DataRoots(), maps=False)
+    (tmp_path / "aside").rename(gone)
+    assert fault_in_files(described, DataRoots(), maps=False) == ""
 
 
 @pytest.mark.parametrize("make", [coco_folder, voc_folder])
@@ -115,5 +134,5 @@ def test_folders_with_objects_are_read_and_compared(
     contents = check(datasets.describe(name), DataRoots(), images=True, through=lambda numbers, _: numbers)
     assert [(part.images, part.objects, part.damaged) for part in contents.values()] == [(4, 4, ()), (2, 2, ())]
     image(next(root.rglob("*.png")), 99)
-    with pytest.raises(DataError, match=f"{name}: the images in {root} have changed since the run was planned"):
+    with pytest.raises(MissingDataError, match=f"{name}: the images in {root} have changed since the run was planned"):
         open_data(spec, DataRoots(), CPU)
