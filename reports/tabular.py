@@ -1,4 +1,4 @@
-"""A table for machines: CSV and JSON, with every number as it was measured; both hold the whole table."""
+"""A table for machines: CSV with every number as it was measured, and JSON, which holds the whole table."""
 
 from __future__ import annotations
 
@@ -6,14 +6,10 @@ import csv
 import io
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
 
 from attnctl.reports.csv_cells import protected
-from attnctl.reports.table import Cell, ReportColumn, ReportTable, all_rows
-
-MODEL = "model"
-"""The last field: in the first line what is not in cells, as JSON (title, columns, notes ...); empty in the others."""
+from attnctl.reports.table import Cell, ReportColumn, ReportTable, Row, all_rows
 
 
 @dataclass(frozen=True)
@@ -30,42 +26,48 @@ PARTS = (
     _Part("", lambda cell: cell.value, always=True),
     _Part("printed", lambda cell: cell.printed),
     _Part("std", lambda cell: cell.spread, always=True),
-    _Part("interval", lambda cell: " ".join(map(repr, cell.interval)) if cell.interval else ""),
+    _Part("low", lambda cell: cell.interval[0] if cell.interval else ""),
+    _Part("high", lambda cell: cell.interval[1] if cell.interval else ""),
     _Part("n", lambda cell: cell.n, always=True),
     _Part("of", lambda cell: cell.wanted, always=True),
     _Part("state", lambda cell: cell.state, always=True),
     _Part("runs", lambda cell: " ".join(cell.runs)),
     _Part("best", lambda cell: "yes" if cell.best else ""),
     _Part("second", lambda cell: "yes" if cell.second else ""),
-    _Part("marks", lambda cell: " ".join(cell.marks)),
+    _Part("notes", lambda cell: _SEPARATOR.join(cell.marks)),
 )
+
+_SEPARATOR = "; "
+"""Between the footnotes of a cell or row."""
 
 
 def render_csv(table: ReportTable) -> str:
-    """One line a row: its group, texts and marks, then each column NAME with the parts that its cells have.
+    """One line a row: its group, texts and footnotes, then each column NAME with the parts that its cells have.
 
-    The parts: NAME the value, NAME_printed what is shown instead, NAME_std, NAME_interval (two numbers), NAME_n,
-    NAME_of (seeds asked for), NAME_state, NAME_runs (ids), NAME_best, NAME_second (`yes` or empty) and NAME_marks.
+    The parts: NAME the value, NAME_printed what is shown instead, NAME_std, NAME_low and NAME_high (the ends of an
+    interval), NAME_n, NAME_of (seeds asked for), NAME_state, NAME_runs (ids), NAME_best, NAME_second (`yes` or empty)
+    and NAME_notes (footnotes). What stands below the table is in the JSON only.
     """
     stream = io.StringIO()
-    rows = [row for _, row in all_rows(table)]
-    parts = [_parts(column, [row.cells[place] for row in rows]) for place, column in enumerate(table.columns)]
+    rows = [(group.title, _with_texts(row, table)) for group, row in all_rows(table)]
+    parts = [_parts(column, [row.cells[place] for _, row in rows]) for place, column in enumerate(table.columns)]
     names = [_name(column, part) for column, own in zip(table.columns, parts, strict=True) for part in own]
-    _write(stream, ["group", *table.headers, "marks", *names, MODEL])
-    model = json.dumps(_model(table, parts), ensure_ascii=False)
-    for group, row in all_rows(table):
+    _write(stream, ["group", *table.headers, "notes", *names])
+    for title, row in rows:
         cells = [part.write(cell) for cell, own in zip(row.cells, parts, strict=True) for part in own]
-        _write(stream, [group.title, *row.header, " ".join(row.marks), *cells, model])
-        model = ""
-    if model:  # a table without rows
-        _write(stream, ["", *[""] * len(table.headers), "", *[""] * len(names), model])
+        _write(stream, [title, *row.header, _SEPARATOR.join(row.marks), *cells])
     return stream.getvalue()
 
 
-def _model(table: ReportTable, parts: Sequence[Sequence[_Part]]) -> dict[str, Any]:
-    """Everything that is not in cells; of a group its title and how many rows it has."""
-    groups = [{"title": group.title, "rows": len(group.rows)} for group in table.groups]
-    return {**table.to_json(), "groups": groups, "parts": [[part.name for part in own] for own in parts]}
+def _with_texts(row: Row, table: ReportTable) -> Row:
+    """The row with the texts of its footnotes instead of their marks."""
+    texts = {note.mark: note.text for note in table.footnotes}
+
+    def noted(marks: Sequence[str]) -> tuple[str, ...]:
+        return tuple(texts.get(mark, mark) for mark in marks)
+
+    cells = tuple(replace(cell, marks=noted(cell.marks)) for cell in row.cells)
+    return replace(row, cells=cells, marks=noted(row.marks))
 
 
 def _parts(column: ReportColumn, cells: Sequence[Cell]) -> list[_Part]:
