@@ -64,7 +64,7 @@ class NAM(nn.Module):
         """
         share = self._share(norm.weight)
         weight, bias = norm.weight * share, norm.bias * share
-        if torch.jit.is_tracing() and isinstance(norm, nn.BatchNorm1d | nn.BatchNorm2d):
+        if torch._C._get_tracing_state() is not None and isinstance(norm, nn.BatchNorm1d | nn.BatchNorm2d):
             return batch_norm(norm, x, weight, bias).sigmoid()  # torch refuses to trace functional_call
         normed: Tensor = functional_call(norm, {"weight": weight, "bias": bias}, (x,))
         return normed.sigmoid()

@@ -57,8 +57,8 @@ def _changed_code(workspace: Workspace, first: RunSpec, second: RunSpec) -> list
             lines.append(str(error))
             continue
         for name in sorted({*before.files, *after.files}):
-            texts = [source.files.get(name, b"").decode(errors="replace").splitlines() for source in (before, after)]
-            lines += unified_diff(*texts, f"{first.id[:8]}/{name}", f"{second.id[:8]}/{name}", lineterm="")
+            was, now = (source.files.get(name, b"").decode(errors="replace").splitlines() for source in (before, after))
+            lines += unified_diff(was, now, f"{first.id[:8]}/{name}", f"{second.id[:8]}/{name}", lineterm="")
     return lines
 
 

@@ -235,7 +235,8 @@ class Small(nn.Module):
         self.fc = nn.Linear(32, 5)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return self.fc(self.relu(self.bn(self.conv(x))).mean((2, 3)))
+        found: torch.Tensor = self.fc(self.relu(self.bn(self.conv(x))).mean((2, 3)))
+        return found
 
 
 NOT_SCRIPTED = ("an", "nam", "pdfam", "sa", "sge")
@@ -246,15 +247,15 @@ NOT_SCRIPTED = ("an", "nam", "pdfam", "sa", "sge")
 @pytest.mark.parametrize("name", attention.names())
 def test_a_network_with_attention_is_traced_and_scripted(name: str) -> None:
     torch.manual_seed(0)
-    groups = {"G": 8} if name in {"sge", "sa", "ean"} else {}
+    groups: dict[str, Any] = {"G": 8} if name in {"sge", "sa", "ean"} else {}
     path = "replace:bn" if attention.describe(name).replaces else "bn"
     network = surgery.attach(Small(), name, path, size=32, **groups).eval()
     x = torch.randn(2, 3, 32, 32)
     with torch.no_grad():
         expected = network(x)
-        torch.testing.assert_close(torch.jit.trace(network, x)(x), expected)  # type: ignore[no-untyped-call]
+        torch.testing.assert_close(torch.jit.trace(network, x)(x), expected)
         if name not in NOT_SCRIPTED:
-            scripted: Any = torch.jit.script(copy.deepcopy(network))  # type: ignore[no-untyped-call]
+            scripted: Any = torch.jit.script(copy.deepcopy(network))
             torch.testing.assert_close(scripted(x), expected)
 
 

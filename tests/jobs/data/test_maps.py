@@ -44,7 +44,7 @@ def png(bits: int, numbers: npt.NDArray[np.uint8]) -> bytes:
 
 @pytest.mark.parametrize("bits", [1, 2, 4, 8])
 def test_grey_maps_of_few_bits_hold_classes_and_not_shades(tmp_path: Path, bits: int) -> None:
-    numbers = NUMBERS & ((1 << bits) - 1)
+    numbers = NUMBERS & np.uint8((1 << bits) - 1)
     (tmp_path / "map.png").write_bytes(png(bits, numbers))
     assert read_map(tmp_path / "map.png", 3, 4).tolist() == numbers.tolist()
 
