@@ -19,6 +19,9 @@ PARTS = ("train", "val")
 IMAGE_SUFFIXES = (".jpeg", ".jpg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".ppm", ".pgm")
 """The endings of image files, in any case: those of torchvision's ImageFolder, and GIF."""
 
+IMAGE_FORMATS = ("JPEG", "PNG", "GIF", "BMP", "PPM", "WEBP", "TIFF", "JPEG2000")
+"""The formats that are read, whatever a file is called. Of others Pillow would start a program: of PostScript, gs."""
+
 _NAMED = 3  # an error names only the first of many classes
 
 

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from attnctl.datasets.class_folders import IMAGE_FORMATS
+from attnctl.files import open_regular
 from attnctl.units import quantity
 from attnctl.values import SpecError
 
@@ -75,7 +77,7 @@ def _measure(path: Path) -> tuple[int, npt.NDArray[np.float64]] | None:
     from PIL import Image
 
     try:
-        with Image.open(path) as image:
+        with open_regular(path) as stream, Image.open(stream, formats=IMAGE_FORMATS) as image:
             side = min(image.size)
             image.draft("RGB", (_LARGE, _LARGE))
             pixels = np.asarray(image.convert("RGB"), dtype=np.float64).reshape(-1, 3) / 255

@@ -68,7 +68,7 @@ class CocoScenes:
     def image(self, index: int) -> Image.Image:
         """The image as RGB in its annotated size; raises DataError, and ImageSizeError if its size is different."""
         name = self.name(index)
-        return as_annotated(decode(self._file(index).read_bytes, name), name, self.table.size(index))
+        return as_annotated(decode(lambda: read_regular(self._file(index)), name), name, self.table.size(index))
 
     def masks(self, index: int, height: int, width: int) -> Bytes:
         """The filled outlines, as pycocotools fills them; raises DataError."""

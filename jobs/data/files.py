@@ -24,6 +24,7 @@ import numpy.typing as npt
 
 from attnctl.datasets import Dataset, class_folders
 from attnctl.datasets.class_folders import IMAGE_SUFFIXES, PARTS
+from attnctl.files import read_regular
 from attnctl.jobs.data.archive import open_tar
 from attnctl.jobs.data.errors import DataError, MissingDataError, check_files, check_sizes
 from attnctl.jobs.data.staging import copy_to_node
@@ -124,7 +125,7 @@ class FolderFiles:
 
     def read(self, number: int) -> bytes:
         """The encoded image; raises OSError."""
-        return self.path(number).read_bytes()
+        return read_regular(self.path(number))
 
 
 def index_folders(part: Path, classes: int) -> FolderFiles:

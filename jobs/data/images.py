@@ -13,6 +13,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 from torchvision.transforms import v2
 
+from attnctl.datasets.class_folders import IMAGE_FORMATS
 from attnctl.jobs.data.errors import DataError, reading_error
 from attnctl.jobs.data.files import ImageFiles
 from attnctl.jobs.data.loader import SampleRequest, Unreadable, sample_rng
@@ -50,7 +51,7 @@ def decode(read: Callable[[], bytes], name: str) -> Image.Image:
     first, as by torchvision's ImageFolder.
     """
     try:
-        with Image.open(io.BytesIO(read())) as encoded:
+        with Image.open(io.BytesIO(read()), formats=IMAGE_FORMATS) as encoded:
             encoded.load()
             return encoded if encoded.mode == "RGB" else _as_rgb(encoded, name)  # convert would copy an RGB image
     except DataError:

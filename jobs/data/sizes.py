@@ -12,6 +12,8 @@ from typing import NamedTuple
 
 from PIL import ExifTags, Image, ImageOps
 
+from attnctl.datasets.class_folders import IMAGE_FORMATS
+from attnctl.files import open_regular
 from attnctl.jobs.data.errors import DataError, reading_error
 from attnctl.jobs.data.images import DAMAGED, failure_reason
 
@@ -47,7 +49,7 @@ class StoredSize(NamedTuple):
 def read_stored(path: Path) -> StoredSize:
     """Read the size from the header of an image file; raises DataError."""
     try:
-        with Image.open(path) as image:
+        with open_regular(path) as stream, Image.open(stream, formats=IMAGE_FORMATS) as image:
             return stored_size(image)
     except DAMAGED as error:
         raise reading_error(f"{path} cannot be read: {failure_reason(error)}", error) from error

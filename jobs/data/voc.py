@@ -78,7 +78,7 @@ class VocScenes:
     def image(self, index: int) -> Image.Image:
         """The image as RGB in its annotated size; raises DataError, and ImageSizeError if its size is different."""
         name = self.name(index)
-        return as_annotated(decode(self.images[index].read_bytes, name), name, self.table.size(index))
+        return as_annotated(decode(lambda: read_regular(self.images[index]), name), name, self.table.size(index))
 
     def masks(self, index: int, height: int, width: int) -> Bytes:
         """From SegmentationObject, where value k marks the pixels of object k in the XML file; raises DataError."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,7 @@ from torchvision.transforms import v2
 from attnctl import models
 from attnctl.datasets import Dataset, describe
 from attnctl.datasets.class_folders import IMAGE_SUFFIXES
+from attnctl.files import read_regular
 from attnctl.jobs.data import load_splits
 from attnctl.jobs.data.augment import Normalize
 from attnctl.jobs.data.files import ImageFiles, open_parts
@@ -82,7 +84,7 @@ def find_files(given: Sequence[Path], count: int | None) -> list[Path]:
 def of_files(files: Sequence[Path], spec: RunSpec) -> list[Picture]:
     """Image files of any size, prepared for the run's network; raises DataError naming a file."""
     prepare = preparation(spec)
-    return [Picture(file.name, prepare(decode(file.read_bytes, str(file)))) for file in files]
+    return [Picture(file.name, prepare(decode(partial(read_regular, file), str(file)))) for file in files]
 
 
 def of_test_set(spec: RunSpec, roots: DataRoots, count: int, classes: Sequence[int] = ()) -> list[Picture]:

@@ -591,12 +591,15 @@ def palette_map() -> bytes:
         return (folder / "a.png").read_bytes()
 
 
-def mat_map() -> bytes:
+def mat_maps() -> list[bytes]:
+    """A class map of SBD, uncompressed and compressed."""
     from scipy.io import savemat
 
-    stream = io.BytesIO()
-    savemat(stream, {"GTcls": {"Segmentation": np.zeros((8, 8), np.uint8)}})
-    return stream.getvalue()
+    streams = io.BytesIO(), io.BytesIO()
+    for stream in streams:
+        variables = {"GTcls": {"Boundaries": np.zeros((2, 2)), "Segmentation": np.zeros((8, 8), np.uint8)}}
+        savemat(stream, variables, do_compression=stream is streams[1])
+    return [stream.getvalue() for stream in streams]
 
 
 def read_map(path: Path) -> object:
@@ -620,6 +623,13 @@ def load_weights(path: Path) -> object:
 def weights() -> list[bytes]:
     stream = io.BytesIO()
     torch.save(torch.nn.Linear(2, 2).state_dict(), stream)
+    return [stream.getvalue()]
+
+
+def old_weights() -> list[bytes]:
+    """The format before PyTorch 1.6, whose storages stand behind the pickles."""
+    stream = io.BytesIO()
+    torch.save(torch.nn.Linear(2, 2).state_dict(), stream, _use_new_zipfile_serialization=False)
     return [stream.getvalue()]
 
 
@@ -954,7 +964,7 @@ PARSERS = (
         ("datasets.image_statistics",),
     ),
     Parser("map-png", in_file(read_map, "a.png"), lambda: [palette_map()], "png", (SpecError,), ("jobs.data.maps",)),
-    Parser("map-mat", in_file(read_map, "a.mat"), lambda: [mat_map()], "bytes", (SpecError,), ("jobs.data.maps",)),
+    Parser("map-mat", in_file(read_map, "a.mat"), mat_maps, "bytes", (SpecError,), ("jobs.data.mat_files",)),
     Parser(
         "weights-check",
         in_file(weight_files.check),
@@ -972,6 +982,7 @@ PARSERS = (
         ("workspace.weight_files",),
     ),
     Parser("weights", in_file(load_weights), weights, "zip", (SpecError,), ("networks.weights.read",)),
+    Parser("weights-old", in_file(load_weights), old_weights, "pickle", (SpecError,), ("networks.weights.read",)),
     Parser(
         "safetensors",
         in_file(load_weights),

@@ -38,7 +38,20 @@ OWN_FILES = {
 }
 """Modules that parse only what attnctl itself has made, in places that others cannot write."""
 
-READERS = {"csv", "tomllib", "zipfile", "tarfile", "pickle", "pickletools", "gzip", "bz2", "lzma", "marshal", "shelve"}
+READERS = {
+    "csv",
+    "tomllib",
+    "zipfile",
+    "tarfile",
+    "zlib",
+    "pickle",
+    "pickletools",
+    "gzip",
+    "bz2",
+    "lzma",
+    "marshal",
+    "shelve",
+}
 CALLS = {
     *("json.loads", "json.load", "untrusted_json.loads", "untrusted_json.loads_object", "untrusted_json.read_object"),
     *("untrusted_json.decode", "ast.parse", "ElementTree.fromstring", "ElementTree.parse", "torch.load", "np.load"),

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import io
+import re
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from PIL import ExifTags, Image
 
+from attnctl.datasets.class_folders import IMAGE_FORMATS
 from attnctl.jobs.data.errors import DataError
 from attnctl.jobs.data.images import collate, decode, forms_of, transforms
 from attnctl.jobs.data.loader import Unreadable
+from attnctl.jobs.data.maps import read_map
+from attnctl.jobs.data.sizes import read_stored
 
 
 def encoded(mode: str, ending: str = "PNG") -> bytes:
@@ -67,6 +72,42 @@ def test_an_image_is_used_as_stored_and_what_is_dropped_can_be_counted() -> None
 def test_a_damaged_image_is_named(content: bytes) -> None:
     with pytest.raises(DataError, match=r"^x\.png cannot be read: damaged or not an image$"):
         decode(lambda: content, "x.png")
+
+
+def test_a_file_of_a_format_that_pillow_reads_with_a_program_starts_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Pillow gives PostScript to gs, whatever the file is called."""
+    program = tmp_path / "gs"
+    program.write_text(f"#!/bin/sh\ntouch {tmp_path}/ran\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    monkeypatch.setattr("PIL.EpsImagePlugin.gs_binary", None)
+    content = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 10 10\n%%EndComments\nshowpage\n"
+    (tmp_path / "x.jpg").write_bytes(content)
+    with pytest.raises(DataError, match=r"^x\.jpg cannot be read: damaged or not an image$"):
+        decode(lambda: content, "x.jpg")
+    with pytest.raises(DataError, match=r"x\.jpg cannot be read: damaged or not an image$"):
+        read_stored(tmp_path / "x.jpg")
+    with pytest.raises(DataError, match=r"x\.jpg cannot be read: damaged or not an image$"):
+        read_map(tmp_path / "x.jpg", 10, 10)
+    assert not (tmp_path / "ran").exists()
+
+
+def test_every_image_is_opened_with_the_list_of_formats() -> None:
+    root = Path(__file__).parents[3]
+    sources = [
+        path.read_text("utf-8") for part in ("attnctl", "jobs", "reports") for path in (root / part).rglob("*.py")
+    ]
+    opened = [call for source in sources for call in re.findall(r"Image\.open\((.*)", source)]
+    assert len(opened) >= 4
+    assert [call for call in opened if "formats=IMAGE_FORMATS)" not in call] == []
+
+
+@pytest.mark.parametrize("form", IMAGE_FORMATS)
+def test_each_usual_format_is_read_whatever_the_file_is_called(form: str) -> None:
+    image = decode(lambda: encoded("RGB", form), "x.jpg")
+    assert (image.mode, image.size) == ("RGB", (30, 20))
 
 
 def test_a_file_system_error_is_reported_with_its_own_message() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import resource
 import struct
 import zlib
 from pathlib import Path
@@ -12,6 +14,7 @@ import pytest
 from PIL import Image
 from scipy.io import savemat
 
+from attnctl.jobs.data import mat_files
 from attnctl.jobs.data.errors import DataError
 from attnctl.jobs.data.maps import read_map
 
@@ -80,4 +83,41 @@ def test_a_damaged_or_missing_map_is_named(name: str, content: bytes | None, tmp
     if content is not None:
         (tmp_path / name).write_bytes(content)
     with pytest.raises(DataError, match=name.replace(".", r"\.")):
+        read_map(tmp_path / name, 3, 4)
+
+
+def test_a_png_of_another_size_is_refused_before_it_is_decompressed(tmp_path: Path) -> None:
+    """Its 81 million pixels take eighty kilobytes in the file."""
+    Image.new("L", (9000, 9000)).save(tmp_path / "map.png")
+    begin = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with pytest.raises(DataError, match=r"map\.png is 9000x9000 pixels, but its image is 4x3"):
+        read_map(tmp_path / "map.png", 3, 4)
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - begin < 64 << 10
+
+
+@pytest.mark.parametrize("values", [NUMBERS.astype(np.int32) - 1, NUMBERS + 0.5, NUMBERS.astype(np.uint16) * 100])
+def test_a_matlab_map_of_other_numbers_than_classes_is_named(values: object, tmp_path: Path) -> None:
+    savemat(tmp_path / "map.mat", {"GTcls": {"Segmentation": values}})
+    with pytest.raises(DataError, match=r"map\.mat .*not a matrix of integers from 0 to 255"):
+        read_map(tmp_path / "map.mat", 3, 4)
+
+
+def test_a_matlab_file_that_declares_a_huge_map_is_one_line_with_its_name(tmp_path: Path) -> None:
+    savemat(tmp_path / "map.mat", {"GTcls": {"Segmentation": NUMBERS}})
+    small, huge = (np.array(shape, "<i4").tobytes() for shape in ((3, 4), (1 << 30, 1 << 30)))
+    content = (tmp_path / "map.mat").read_bytes()
+    assert content.count(small) == 1
+    (tmp_path / "map.mat").write_bytes(content.replace(small, huge))
+    with pytest.raises(DataError, match=r"^\S+map\.mat is damaged .*\(1073741824, 1073741824\) with 12 bytes$"):
+        read_map(tmp_path / "map.mat", 3, 4)
+    with (tmp_path / "map.mat").open("r+b") as stream:
+        stream.truncate(mat_files.LARGEST + 1)
+    with pytest.raises(DataError, match=r"^\S+map\.mat is damaged .*more than 64 MiB$"):
+        read_map(tmp_path / "map.mat", 3, 4)
+
+
+@pytest.mark.parametrize("name", ["map.png", "map.mat"])
+def test_a_fifo_in_the_place_of_a_map_is_named_and_not_waited_for(name: str, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / name)
+    with pytest.raises(DataError, match=f"{name} cannot be read: this is not a regular file"):
         read_map(tmp_path / name, 3, 4)

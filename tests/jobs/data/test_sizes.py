@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -83,3 +84,6 @@ def test_a_file_that_is_not_an_image_is_named(tmp_path: Path) -> None:
         read_stored(tmp_path / "a.jpg")
     with pytest.raises(DataError, match=r"b\.jpg cannot be read: .*No such file"):
         read_stored(tmp_path / "b.jpg")
+    os.mkfifo(tmp_path / "c.jpg")
+    with pytest.raises(DataError, match=r"c\.jpg cannot be read: .*not a regular file"):
+        read_stored(tmp_path / "c.jpg")
