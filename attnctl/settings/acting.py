@@ -33,11 +33,11 @@ HARMLESS: Mapping[str, frozenset[str] | None] = MappingProxyType(
                 "time",
             }
         ),
-        "paths": None,
-        "data": None,
-        "defaults": None,  # but see `_names_code`
-        "resume": None,
-        "checkpoints": None,
+        "paths": frozenset({"runs", "checkpoints", "group"}),
+        "data": None,  # the names of data sets, also of installed packages; their values are folders
+        "defaults": None,  # the recipe's fields, which are numbers and words; but see `_names_code`
+        "resume": frozenset({"attempts", "sweep_attempts", "memory_factor", "memory_cap", "same_error", "actions"}),
+        "checkpoints": frozenset({"finished", "unfinished"}),
     }
 )
 """Section -> the keys that can neither run nor send anything; None for all of them."""

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import tomllib
-from typing import get_type_hints
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
 
 import pytest
 
-from attnctl.settings import acting
-from attnctl.settings.config import TEMPLATE, SlurmOptions
+from attnctl import datasets
+from attnctl.settings import acting, config
+from attnctl.settings.config import TEMPLATE
+from attnctl.settings.reader import SectionReader
+from attnctl.spec import recipe_fields
 
 ACTING = """
 [slurm]
@@ -55,11 +61,126 @@ def test_settings_that_run_or_send_something_act_in_profiles_too() -> None:
     ]
 
 
-def test_every_setting_is_known_to_act_or_to_be_harmless() -> None:
-    own = set(get_type_hints(SlurmOptions)) - {"profile", "gpu_type", "inherited"}
-    assert own - (acting.HARMLESS["slurm"] or frozenset()) == {"setup", "command_prefix", "python", "extra", "srun"}
-    sections = set(re.findall(r"^\[(\w+)", TEMPLATE, re.MULTILINE))
-    assert sections - set(acting.HARMLESS) == {"notify"}
+DATA = {"root", "stage", *(name for name, dataset in datasets.DATASETS.items() if dataset.layout != "embedded")}
+DEFAULTS = {"dataset", "model", "backbone", "placement", "seed", "recipe", "run_on", *recipe_fields()}
+
+
+def test_every_setting_that_is_read_is_known_to_act_or_to_be_harmless(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of each section the keys that its reader accepts. A new one acts, unless it is listed as harmless."""
+    accepted: dict[str, set[str]] = {}
+    check = SectionReader.check_keys
+
+    def note(self: SectionReader, values: Mapping[str, Any], known: Sequence[str], section: str) -> None:
+        accepted[section] = set(known)
+        check(self, values, known, section)
+
+    monkeypatch.setattr(SectionReader, "check_keys", note)
+    file = tmp_path / "attnctl.toml"
+    sections = sorted({*re.findall(r"^#? ?\[([\w.]+)\]", TEMPLATE, re.MULTILINE), "slurm", "slurm.profiles.big"})
+    file.write_text("".join(f"[{section}]\n" for section in sections))
+    config.read(file)
+    accepted.pop("")
+    harmless = {section: accepted[section] - acts(section, accepted[section]) for section in accepted}
+    acting_keys = {section: keys for section in accepted if (keys := acts(section, accepted[section]))}
+    tables = {"profiles", "extra", "srun"}  # each option in them is asked about by itself
+    of_slurm = {"setup", "command_prefix", "python"}
+    assert acting_keys == {"slurm": of_slurm, "slurm.profiles.big": of_slurm, "notify": {"command", "webhook"}}
+    assert harmless.pop("slurm") - tables == acting.HARMLESS["slurm"]
+    assert harmless.pop("slurm.profiles.big") - tables == acting.HARMLESS["slurm"]
+    assert (harmless.pop("data"), harmless.pop("defaults"), harmless.pop("notify")) == (DATA, DEFAULTS, set())
+    assert harmless == {
+        "paths": {"runs", "checkpoints", "group"},
+        "resume": {"attempts", "sweep_attempts", "memory_factor", "memory_cap", "same_error", "actions"},
+        "resume.actions": accepted["resume.actions"],
+        "checkpoints": {"finished", "unfinished"},
+    }
+
+
+def acts(section: str, names: Iterable[str]) -> set[str]:
+    """The keys of a section that act, whatever their values are."""
+    outer, *inner = section.split(".")
+    found = set()
+    for name in names:
+        values: dict[str, Any] = {name: {} if name in {"profiles", "extra", "srun", "actions"} else "x"}
+        for part in reversed(inner):
+            values = {part: values}
+        if acting.acting_settings({outer: values}):
+            found.add(name)
+    return found
+
+
+def test_a_new_key_of_a_section_of_plain_settings_acts_until_it_is_listed() -> None:
+    for section in ("paths", "resume", "checkpoints", "slurm", "notify"):
+        assert keys(f'[{section}]\nnew = "x"') == [f"{section}.new"]
+
+
+# ------------------------------------------------------------------------ what starts programs, imports and connects
+
+PROGRAMS = {
+    "subprocess.run",
+    "subprocess.Popen",
+    "subprocess.check_output",
+    "subprocess.check_call",
+    "socket.socket",
+    "socket.create_connection",
+    "runpy.run_path",
+    "runpy.run_module",
+    *("exec", "eval", "__import__"),
+    *(f"os.{name}" for name in ("system", "popen", "posix_spawn", "execv", "execve", "execvp", "execvpe", "spawnv")),
+}
+LAST = {"import_module", "urlopen", "urlretrieve", "hf_hub_download", "load_state_dict_from_url", "exec_module"}
+OF_PACKAGE = "imports modules of attnctl, or of a library that it names itself"
+KNOWN = {
+    "attnctl": OF_PACKAGE,
+    "attnctl.attention": "imports classes of the table of modules, or of a user's module by `attnctl.sources`",
+    "attnctl.backbones.build": "imports networks of the tables, or of a user's file by `attnctl.sources`",
+    "attnctl.cli.app": OF_PACKAGE,
+    "attnctl.jobs.data.fetch": "downloads from addresses of the package, for `attnctl data fetch`",
+    "attnctl.jobs.data.loaded": "imports data sets of installed packages",
+    "attnctl.jobs.doctor.checks": "starts this Python",
+    "attnctl.jobs.inspect.responses": "imports classes of the table of modules, or of a user's by `attnctl.sources`",
+    "attnctl.jobs.local.gpu_slots": "starts nvidia-smi",
+    "attnctl.jobs.local.supervisor": "starts workers; their setup lines are [slurm] setup, which acts",
+    "attnctl.jobs.notify": "runs and sends [notify] command and webhook, which act",
+    "attnctl.jobs.runtime.rendezvous": "finds a free port of loopback",
+    "attnctl.jobs.slurm.commands": "starts SLURM's programs; what acts of their options acts here",
+    "attnctl.jobs.submission.code_snapshot": "starts git in the folder of attnctl itself",
+    "attnctl.models": "imports networks of the table of models",
+    "attnctl.networks.probe.__main__": "imports classes of the table of modules, or of a user's by `attnctl.sources`",
+    "attnctl.networks.weights.catalogue": OF_PACKAGE,
+    "attnctl.reports.formats": OF_PACKAGE,
+    "attnctl.sources.importing": "runs users' files: those that a default names act",
+    "attnctl.sources.isolated": "starts this Python on users' files: those that a default names act",
+}
+"""Module -> what it starts, and which settings decide that."""
+
+
+def test_every_module_that_starts_a_program_or_connects_is_known() -> None:
+    root = Path(__file__).parents[3]
+    found = set()
+    for part in ("attnctl", "jobs", "db", "reports"):
+        for path in (root / part).rglob("*.py"):
+            inside = path.relative_to(root)
+            if not any((root / parent).is_symlink() for parent in inside.parents) and starts_something(path):
+                name = ".".join(inside.with_suffix("").parts).removesuffix(".__init__")
+                found.add(name if part == "attnctl" else f"attnctl.{name}")
+    assert found == KNOWN.keys(), "say in KNOWN which setting reaches it, and let that setting act"
+
+
+def starts_something(path: Path) -> bool:
+    calls = (node.func for node in ast.walk(ast.parse(path.read_text("utf-8"))) if isinstance(node, ast.Call))
+    names = {ast.unparse(call) for call in calls}
+    return any(name in PROGRAMS or name.rpartition(".")[2] in LAST for name in names)
+
+
+def test_the_search_for_what_starts_something_sees_each_way(tmp_path: Path) -> None:
+    for code in (*PROGRAMS, *LAST, *(f"a.b.{name}" for name in LAST)):
+        (tmp_path / "x.py").write_text(f"{code}(1)\n")
+        assert starts_something(tmp_path / "x.py"), code
+    (tmp_path / "x.py").write_text("subprocess.PIPE\nmodel.eval()\nre.compile(a)\n")
+    assert not starts_something(tmp_path / "x.py")
 
 
 @pytest.mark.parametrize(
