@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Literal, Self
 
 from attnctl.files import is_file_name
+from attnctl.values import Scalar
 from attnctl.workspace import untrusted_json
 from attnctl.workspace.untrusted_json import RecordError as RecordError
 
@@ -299,7 +300,7 @@ class Speed(Record):
     at: float
     device: str
     module: str
-    hyperparameters: Mapping[str, Any]
+    hyperparameters: Mapping[str, Scalar]
     backbone: str
     placement: str
     dataset: str

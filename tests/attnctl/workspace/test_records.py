@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from attnctl.workspace.records import Exit, Record, RecordError, Request, Submission, Sweep, read_events
+from attnctl.workspace.records import Exit, Record, RecordError, Request, Speed, Submission, Sweep, read_events
 
 
 @given(st.builds(Exit, rank=st.integers(0, 99), at=st.floats(0, 1e10), outcome=st.text(), message=st.text()))
@@ -27,6 +27,23 @@ def test_a_field_of_a_newer_release_is_ignored_and_a_broken_record_names_its_fil
         with pytest.raises(RecordError, match=r"exit\.0\.json is not a Exit record"):
             Exit.read(path)
     assert Exit.read(tmp_path / "no" / "such") is None
+
+
+@pytest.mark.parametrize("value", [[], ["c"], {}, {"a": 1}])
+def test_a_speed_whose_hyperparameters_are_not_plain_values_is_refused(value: object) -> None:
+    """Speeds are found by their hyperparameters, so that these must be hashable."""
+    record: dict[str, Any] = {
+        "at": 1.0,
+        "device": "cpu",
+        "module": "ela",
+        "hyperparameters": {"kernel": 7, "groups": "c"},
+    }
+    record |= {"backbone": "resnet20", "placement": "block", "dataset": "digits", "input_size": 32, "batch": 1}
+    record |= {"precision": "fp32", "compiled": False, "seconds": 0.2, "spread": 0.1, "plain_seconds": 0.1}
+    assert hash(Speed.decode(json.dumps(record)).network)
+    record["hyperparameters"]["shared"] = value
+    with pytest.raises(RecordError, match="hyperparameters is"):
+        Speed.decode(json.dumps(record))
 
 
 @pytest.mark.parametrize("name", ["", ".", "..", ".hidden", "a/b", "/etc/passwd", "../../x", "a\0b", "x" * 201])
