@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from attnctl.db.index import Index, open_index
+from attnctl.db.schema import VIEWS
 from attnctl.settings.opened import opened
 from attnctl.workspace import evaluations, predictions
 from attnctl.workspace.evaluations import Evaluation
@@ -31,9 +32,9 @@ class Frames:
         booleans or text, with `hp_` before it where a column has that name; each metric of the last epoch as
         `last_<name>`, of the best as `best_<name>` (accuracies in percent).
         """
-        runs = self._read("SELECT * FROM runs ORDER BY id").set_index("id")
-        settings = self._read("SELECT run, name, value FROM hyperparameters")
-        results = self._read("SELECT run, name, last, best FROM results")
+        runs = self._read("runs", "id").set_index("id")
+        settings = self._read("hyperparameters", "run, name")
+        results = self._read("results", "run, name")
         wide = settings.pivot(index="run", columns="name", values="value").apply(_typed)
         wide.columns = pd.Index([f"hp_{name}" if name in runs.columns else name for name in wide.columns])
         measured = [
@@ -44,7 +45,7 @@ class Frames:
     @cached_property
     def metrics(self) -> pd.DataFrame:
         """Every value: run, name, step, epoch, value, attempt, incarnation. Of a step trained twice, the later."""
-        return self._read("SELECT * FROM metrics ORDER BY run, step, name")
+        return self._read("metrics", "run, step, name")
 
     @cached_property
     def evaluations(self) -> pd.DataFrame:
@@ -89,8 +90,10 @@ class Frames:
     def _evaluations(self) -> dict[str, list[Evaluation]]:
         return {run: evaluations.read(self._index.workspace.run(run)) for run in self.runs.index}
 
-    def _read(self, query: str) -> pd.DataFrame:
+    def _read(self, view: str, order: str) -> pd.DataFrame:
+        """The rows of a view as this code defines it: in somebody's file it could compute for ever."""
         with self._index.guarded() as store:
+            query = f"SELECT * FROM ({VIEWS[view]}) ORDER BY {order}"  # noqa: S608
             return pd.read_sql_query(query, store.connection)
 
 

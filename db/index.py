@@ -42,10 +42,8 @@ _PARTS = {
     "recipe": f"SELECT id, {_RECIPE} FROM spec JOIN run ON number = run {_NAMED}",  # noqa: S608
     "base": f"SELECT id, init FROM run {_NAMED}",  # noqa: S608
     "spec": f"SELECT id, text FROM spec JOIN run ON number = run {_NAMED}",  # noqa: S608
-    "best": "SELECT run, name, best FROM results WHERE best IS NOT NULL AND (:ids IS NULL "
-    "OR run IN (SELECT value FROM json_each(:ids)))",
-    "hyperparameters": "SELECT run, name, value FROM hyperparameters WHERE :ids IS NULL "
-    "OR run IN (SELECT value FROM json_each(:ids))",
+    "best": f"SELECT id, name, best FROM result JOIN run ON number = run AND best IS NOT NULL {_NAMED}",  # noqa: S608
+    "hyperparameters": f"SELECT id, name, value FROM hyperparameter JOIN run ON number = run {_NAMED}",  # noqa: S608
 }
 _TIMED = ", ".join(f"spec.{name}" for name in TIMING_FIELDS)
 _TIMINGS = f"""
@@ -57,6 +55,13 @@ _TIMINGS = f"""
     WHERE i.images_per_s > 0 AND i.steps > 0 AND i.step > 0 AND i.world > 0 AND i.threads > 0 AND i.device IS NOT NULL
         AND i.started IS NOT NULL AND i.heartbeat IS NOT NULL
     ORDER BY i.heartbeat, run.id"""  # noqa: S608
+_HISTORY = """
+    SELECT name, step, epoch, value, attempt, incarnation FROM metric m
+    WHERE run = (SELECT number FROM run WHERE id = ?) AND NOT EXISTS (
+        SELECT 1 FROM metric later
+        WHERE later.run = m.run AND later.step = m.step AND later.name = m.name
+            AND (later.attempt, later.incarnation) > (m.attempt, m.incarnation))
+    ORDER BY step, name"""
 _PLACED = """
     SELECT id, attempt, tag, place, job_id, created FROM run
     WHERE final = 0 AND attempt IS NOT NULL AND (
@@ -248,8 +253,7 @@ class Index:
 
     def history(self, run: str) -> list[MetricRow]:
         """All values of a run, by step and name. run: its whole id."""
-        query = "SELECT name, step, epoch, value, attempt, incarnation FROM metrics WHERE run = ? ORDER BY step, name"
-        return [MetricRow(*row) for row in self._rows(query, (run,))]
+        return [MetricRow(*row) for row in self._rows(_HISTORY, (run,))]
 
     def timings(self) -> list[TimingRow]:
         """The speed of every incarnation that has recorded one, oldest first."""

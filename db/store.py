@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import sqlite3
 import uuid
 from collections.abc import Iterator, Mapping
@@ -54,6 +55,19 @@ APPLICATION_ID = int.from_bytes(b"attn")
 _HEADER_BYTES = 100
 _MAGIC = b"SQLite format 3\0"
 _APPLICATION_ID_AT = 68
+
+TABLES = frozenset(
+    {
+        *("attempt", "hyperparameter", "incarnation", "metric", "result", "run", "spec", "submission", "sweep"),
+        *("sweep_run", "task"),
+    }
+)
+"""The tables that commands read and write; they leave the views to those who open the file with other programs."""
+
+_PLAIN_TABLE = re.compile(r'CREATE TABLE "?\w+"? ?\([\w\s,"()]*\)(\s*WITHOUT ROWID)?\s*')
+_PLAIN_INDEX = re.compile(r"CREATE INDEX \w+ ON \w+ \([\w, ]+\)( WHERE final = 0)?")
+_COMPUTED = re.compile(r"\b(AS|CHECK|DEFAULT|GENERATED|COLLATE)\b", re.IGNORECASE)
+"""Words of a table with expressions, which SQLite computes when rows are read or written."""
 
 BUSY_SECONDS = 60.0
 """How long one command waits for another's transaction, which lasts about a second."""
@@ -157,6 +171,20 @@ class Store:
         """The schema version of what is in the file; 0 for an empty one."""
         return int(self.connection.execute("PRAGMA user_version").fetchone()[0])
 
+    def is_plain(self) -> bool:
+        """Whether the tables are all there and only hold values.
+
+        A file that somebody made to harm could have a view in the place of a table, which computes for ever or as much
+        as memory holds, or triggers.
+        """
+        tables = set()
+        for kind, name, sql in self.connection.execute("SELECT type, name, sql FROM sqlite_master").fetchall():
+            if kind == "table":
+                tables.add(name)
+            if kind == "trigger" or not _is_plain(kind, sql):
+                return False
+        return tables >= TABLES
+
     def close(self) -> None:
         """Close the file."""
         self.connection.close()
@@ -228,12 +256,19 @@ def _current(path: Path, group: int | None) -> Store:
     _check_file(path)
     store = Store(_connect(path), path, group)
     try:
-        if store.version() != VERSION:
+        if store.version() != VERSION or not store.is_plain():
             store.empty()
     except BaseException:
         store.close()
         raise
     return store
+
+
+def _is_plain(kind: str, sql: object) -> bool:
+    """Whether a table or index computes nothing. sql: what made it; None for an index that SQLite adds by itself."""
+    if kind == "table":
+        return isinstance(sql, str) and bool(_PLAIN_TABLE.fullmatch(sql)) and not _COMPUTED.search(sql)
+    return kind != "index" or sql is None or bool(_PLAIN_INDEX.fullmatch(str(sql)))
 
 
 def _check_cache(path: Path) -> None:

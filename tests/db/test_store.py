@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import re
 import sqlite3
 import subprocess
 import sys
@@ -16,8 +17,9 @@ import pytest
 
 from attnctl import user_cache
 from attnctl.db import open_index, rebuild, schema
+from attnctl.db.frames import load
 from attnctl.db.location import location
-from attnctl.db.store import MEANING, VERSION, ForeignFileError, Store, StoreError, open_store, schema_version
+from attnctl.db.store import MEANING, TABLES, VERSION, ForeignFileError, Store, StoreError, open_store, schema_version
 from attnctl.spec import recipe_fields, recipe_types
 from attnctl.workspace.file_systems import mount_of
 from attnctl.workspace.layout import Workspace
@@ -352,3 +354,64 @@ def test_on_a_network_file_system_the_index_is_in_the_cache(tmp_path: Path, monk
         index.refresh()
         assert len(index.runs()) == 1
     assert not (one.root / "attnctl.sqlite").exists()
+
+
+RECURSION = "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n) SELECT x AS number, x AS id FROM n"
+MEMORY = "zeroblob(900000000)"
+HOSTILE = {
+    "a view that never ends in the place of a table": f"DROP TABLE result; CREATE VIEW result AS {RECURSION};",
+    "a column that fills the memory": f"DROP TABLE run; CREATE TABLE run (number, id AS ({MEMORY}));",
+    "a default that fills the memory": f"DROP TABLE task; CREATE TABLE task (tag, x DEFAULT ({MEMORY}));",
+    "a check that fills the memory": f"DROP TABLE task; CREATE TABLE task (tag, CHECK (length({MEMORY}) > tag));",
+    "an index of an expression": "CREATE INDEX x ON run (printf('%.*c', seed, 'x'));",
+    "a trigger": f"CREATE TRIGGER x AFTER INSERT ON run BEGIN SELECT count(*) FROM ({RECURSION}); END;",
+    "a virtual table": "DROP TABLE result; CREATE VIRTUAL TABLE result USING fts4(run, name, last, best);",
+    "a missing table": "DROP TABLE metric;",
+}
+
+
+@pytest.mark.parametrize("attack", HOSTILE)
+def test_an_index_with_anything_but_plain_tables_is_emptied_before_it_is_asked(tmp_path: Path, attack: str) -> None:
+    """Its application id and its version are those of a real one."""
+    workspace = Workspace(tmp_path)
+    written.submit(workspace, written.specs())
+    with open_index(workspace) as index:
+        index.refresh()
+        expected, path = index.runs(), index.location
+    connection = sqlite3.connect(path)
+    connection.executescript(HOSTILE[attack])
+    connection.close()
+    with open_index(workspace) as index:
+        assert index.runs() == []
+        index.refresh()
+        assert index.runs() == expected
+        assert [index.history(run.id) for run in expected] == [[] for _ in expected]
+
+
+def test_a_fresh_index_is_plain_and_has_the_tables_that_commands_use(tmp_path: Path) -> None:
+    store = open_store(tmp_path / "x.sqlite")
+    assert store.is_plain()
+    assert store.connection.execute("SELECT count(*) FROM sqlite_master WHERE type = 'view'").fetchone() == (5,)
+    store.close()
+    assert set(schema.metadata.tables) == TABLES
+
+
+def test_commands_and_frames_read_no_view_of_the_file(workspace: Workspace) -> None:
+    """Each view of the file would compute for ever."""
+
+    def everything() -> tuple[object, ...]:
+        frames = load(workspace.root)
+        with open_index(workspace) as index:
+            rows = [(row.id, row.best, row.hyperparameters, index.history(row.id)) for row in index.runs()]
+        return rows, frames.runs.to_dict(), frames.metrics.to_dict()
+
+    expected = everything()
+    connection = sqlite3.connect(location(workspace))
+    for name in schema.VIEWS:
+        connection.execute(f"DROP VIEW {name}")
+        connection.execute(f"CREATE VIEW {name} AS {RECURSION}")
+    connection.commit()
+    connection.close()
+    assert str(everything()) == str(expected)
+    assert "kernel" in str(expected)
+    assert len(re.findall("MetricRow", str(expected))) == 12
