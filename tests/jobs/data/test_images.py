@@ -96,10 +96,8 @@ def test_a_file_of_a_format_that_pillow_reads_with_a_program_starts_none(
 
 def test_every_image_is_opened_with_the_list_of_formats() -> None:
     root = Path(__file__).parents[3]
-    sources = [
-        path.read_text("utf-8") for part in ("attnctl", "jobs", "reports") for path in (root / part).rglob("*.py")
-    ]
-    opened = [call for source in sources for call in re.findall(r"Image\.open\((.*)", source)]
+    paths = [path for part in ("attnctl", "jobs", "reports") for path in (root / part).rglob("*.py")]
+    opened = [call for path in paths for call in re.findall(r"Image\.open\((.*)", path.read_text("utf-8"))]
     assert len(opened) >= 4
     assert [call for call in opened if "formats=IMAGE_FORMATS)" not in call] == []
 
