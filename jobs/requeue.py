@@ -30,6 +30,22 @@ _PATIENCE = 10.0
 """Seconds to wait for the exit records of the other ranks, because the requeue kills them."""
 
 
+CANCELLED = "the job was cancelled"
+"""A refusal."""
+
+
+def ending(outcome: str, refused: str, rank: int) -> str:
+    """How a rank ended, for its log. refused: why the run must not restart; only rank 0 has asked.
+
+    The signal is the same whether SLURM preempts the job or somebody cancels it.
+    """
+    if outcome != "preempted":
+        return outcome
+    if rank:
+        return "stopped by SLURM"
+    return "cancelled" if refused == CANCELLED else outcome
+
+
 def refusal(outcome: str, run: RunDir, incarnation: Incarnation, worker: Worker, *, began: int, step: int) -> str:
     """Why this run must not restart by itself; empty if it may. Only called by rank 0.
 
@@ -38,7 +54,7 @@ def refusal(outcome: str, run: RunDir, incarnation: Incarnation, worker: Worker,
     if not worker.on_slurm or outcome not in {"preempted", "timeout"}:
         return f"runs do not restart after outcome {outcome!r}"
     if cancelled(worker.job_id):
-        return "the job was cancelled"
+        return CANCELLED
     if step > began:
         return ""
     if outcome == "timeout":

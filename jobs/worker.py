@@ -200,15 +200,18 @@ def _train(
         if failure.secondary and watchdog.stopped and first_failure(incarnation.exits()) is None:
             failure = _suspended(failure, watchdog.stopped)
     watchdog.stop()
-    restart = worker.rank == 0 and not (
-        base_wait.refusal(base, worker)
-        if base is not None
-        else requeue.refusal(failure.outcome, run, incarnation, worker, began=position.began, step=position.step)
-    )
+    refused = "only rank 0 restarts a run"
+    if worker.rank == 0:
+        refused = (
+            base_wait.refusal(base, worker)
+            if base is not None
+            else requeue.refusal(failure.outcome, run, incarnation, worker, began=position.began, step=position.step)
+        )
+    restart = not refused
     _write_exit(incarnation, worker, position, failure, requeued=restart)
     if failure.outcome in _COUNTED and not failure.secondary and position.step == position.began:
         guard.record_error(settings.workspace, submission.tag, worker.task, failure.message)
-    log.info("%s at step %d", failure.outcome, position.step)
+    log.info("%s at step %d", requeue.ending(failure.outcome, refused, worker.rank), position.step)
     if worker.rank == 0 and settings.notify.wanted:
         notify.after_run(settings, run.id)
     requeued = False

@@ -9,7 +9,7 @@ import pytest
 
 from attnctl.files import write_atomic
 from attnctl.jobs import requeue
-from attnctl.jobs.requeue import MAX_FRUITLESS_STARTS, refusal
+from attnctl.jobs.requeue import MAX_FRUITLESS_STARTS, ending, refusal
 from attnctl.jobs.runtime.rank import Worker
 from attnctl.workspace.layout import RunDir, Workspace
 from attnctl.workspace.records import Exit
@@ -55,6 +55,15 @@ def test_a_cancelled_job_stays_cancelled_and_counts_as_preempted_if_sacct_fails(
     assert "cancelled" in asked(run, "preempted")
     fake.does("sacct", "exit 1")
     assert asked(run, "preempted") == ""
+
+
+def test_the_log_calls_a_cancelled_job_cancelled_and_not_preempted(run: RunDir, fake: Fake) -> None:
+    fake.says("sacct", "CANCELLED by 1000\n")
+    assert ending("preempted", asked(run, "preempted"), 0) == "cancelled"
+    fake.says("sacct", "PREEMPTED\n")
+    assert ending("preempted", asked(run, "preempted"), 0) == "preempted"
+    assert ending("preempted", "", 1) == "stopped by SLURM", "a rank that has not asked sacct"
+    assert [ending(outcome, "", 0) for outcome in ("completed", "timeout")] == ["completed", "timeout"]
 
 
 def test_a_time_limit_before_the_first_step_is_too_short(run: RunDir, fake: Fake) -> None:
