@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 _LINES = 12
 """Of a log or a traceback that are shown."""
 _TAIL = 1 << 14
+_DEEPEST = 40
+"""Blanks before a line of a traceback at most, so that there is room for it."""
 _RESOURCES = (
     Column("attempt"),
     Column("requested", wrap=16),
@@ -145,7 +147,8 @@ def _print(
     if lines:
         output.line("\nlast lines")
         for line in lines:
-            output.hanging("", line, 2)
+            indent = 2 + len(line) - len(line.lstrip(" "))
+            output.hanging("", line.lstrip(" "), min(indent, _DEEPEST))
     if resources:
         output.line()
         output.table(_RESOURCES, [_row(item) for item in resources])

@@ -45,6 +45,29 @@ def test_the_history_of_two_attempts_is_shown_in_order(past: Past, attnctl: Run)
     assert text.rstrip().endswith(found["advice"])
 
 
+def test_a_traceback_keeps_its_indentation_on_a_terminal_too(
+    past: Past, attnctl: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (spec,) = past.specs(1)
+    lines = [
+        '  File "x.py", line 1, in build',
+        "    raise RuntimeError",
+        f"{' ' * 90}deep",
+        "RuntimeError: broke",
+    ]
+    past.attempt(spec, "FAILED", exit=left("error", "broke", traceback="\n".join(["Traceback", *lines])))
+    expected = ["  Traceback", *(f"  {line}" for line in lines[:2]), f"{' ' * 40}deep", "  RuntimeError: broke"]
+
+    def shown() -> list[str]:
+        printed = attnctl("why", spec.id).out.splitlines()
+        start = printed.index("last lines") + 1
+        return printed[start : start + len(expected)]
+
+    assert shown() == expected
+    monkeypatch.setattr("attnctl.cli.output.is_terminal", lambda _stream=None: True)
+    assert shown() == expected
+
+
 def test_the_gpu_time_of_a_run_with_uncounted_gpus_is_unknown(past: Past, attnctl: Run) -> None:
     (spec,) = past.specs(1)
     past.attempt(spec, "FAILED", exit=left("error", "broke", max_gpu=5 << 30), device="cuda")
