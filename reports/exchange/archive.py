@@ -101,7 +101,7 @@ def packing(file: Path, folder: str) -> Iterator[Packer]:
 
 @dataclass
 class ArchiveCheck:
-    """What was found in an archive. faults: in words, a line each; none when it is whole."""
+    """What was found in an archive. files: how many, with the manifest. faults: in words; none when it is whole."""
 
     folder: str = ""
     files: int = 0
@@ -148,6 +148,7 @@ class _Checker:
             self._fault(f"{name[:_SHOWN]} is in the archive more than once")
         elif name == MANIFEST:
             self.manifest = untrusted_json.loads_object(_whole(name, member, blocks, MOST_MANIFEST))
+            self.result.files += 1
         else:
             self._digests[name] = self._digest(name, member, blocks)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
+import tarfile
 from pathlib import Path
 
 import pytest
@@ -20,9 +21,14 @@ from tests.reports.exchange.unpacked import unpack
 def test_a_real_sweep_is_packed_checked_reported_and_merged(
     trained: Path, attnctl: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    assert attnctl("archive", "first", "-o", "first.tar.gz").code == 0
+    packed = attnctl("archive", "first", "-o", "first.tar.gz")
+    assert packed.code == 0
     checked = attnctl("archive", "--check", "first.tar.gz")
     assert (checked.code, "of 2 runs, all unchanged" in checked.out) == (0, True)
+    with tarfile.open("first.tar.gz") as tar:
+        count = f"{len(tar.getnames())} files of 2 runs"
+    assert count in packed.err
+    assert count in checked.out
     report = attnctl("report", "first", "--json").out
     folder = unpack(trained / "first.tar.gz", tmp_path / "unpacked")
     assert folder.name == "first"
