@@ -35,7 +35,7 @@ HARMLESS: Mapping[str, frozenset[str] | None] = MappingProxyType(
         ),
         "paths": frozenset({"runs", "checkpoints", "group"}),
         "data": None,  # the names of data sets, also of installed packages; their values are folders
-        "defaults": None,  # the recipe's fields, which are numbers and words; but see `_names_code`
+        "defaults": None,  # numbers and words, and names of files: see `_names_code`
         "resume": frozenset({"attempts", "sweep_attempts", "memory_factor", "memory_cap", "same_error", "actions"}),
         "checkpoints": frozenset({"finished", "unfinished"}),
     }
