@@ -108,7 +108,7 @@ def _numbers(node: ast.expr | None) -> tuple[float, ...]:
         return ()
     try:
         values = ast.literal_eval(node)
-    except ValueError:
+        plain = all(isinstance(value, int | float) and not isinstance(value, bool) for value in values)
+        return tuple(map(float, values)) if plain else ()
+    except (ValueError, OverflowError):  # not literal, or an integer beyond the largest float
         return ()
-    plain = all(isinstance(value, int | float) and not isinstance(value, bool) for value in values)
-    return tuple(map(float, values)) if plain else ()

@@ -43,6 +43,7 @@ from attnctl.networks.weights.read import read as read_weights
 from attnctl.papers import check as paper_check
 from attnctl.papers.runs import Overrides
 from attnctl.recipes import file as recipe_file
+from attnctl.recipes import parts as recipe_parts
 from attnctl.reports import csv_cells, lock
 from attnctl.reports.exchange import archive, results, secrets
 from attnctl.settings import config
@@ -320,6 +321,21 @@ class Gate(torch.nn.Module):
 def build(classes, width=8):
     return None
 '''
+PART = '''\
+"""A user's optimizer and loss."""
+import torch
+
+BETAS = (0.9, 0.99)
+
+
+class Own(torch.optim.SGD):
+    def __init__(self, params, lr: float, momentum: float = 0.9, betas=(0.9, 0.99), *, mode: str = "a", **others):
+        super().__init__(params, lr)
+
+
+def loss(outputs, labels, gamma: float = -2.0, steps: int = 3):
+    return outputs.mean()
+'''
 RULES = (
     "kernel % 2 == 1",
     "divides(groups, C) and not mode == 'a'",
@@ -357,6 +373,10 @@ def read_own_module(path: Path) -> object:
 
 def read_own_backbone(path: Path) -> object:
     return plugins.backbone(f"{path}:build")
+
+
+def read_recipe_part(path: Path) -> object:
+    return [recipe_parts.described("optimizer", f"{path}:Own"), recipe_parts.described("loss", f"{path}:loss")]
 
 
 def evaluate_rule(data: bytes) -> object:
@@ -866,6 +886,14 @@ PARSERS = (
     ),
     Parser(
         "backbone", in_file(read_own_backbone, "own.py"), written(MODULE), "python", (SpecError,), ("sources.closure",)
+    ),
+    Parser(
+        "recipe-part",
+        in_file(read_recipe_part, "own.py"),
+        written(PART),
+        "python",
+        (SpecError,),
+        ("sources.callables",),
     ),
     Parser("rule", evaluate_rule, written(*RULES), "python", (rules.RuleError,), ("sources.rules",)),
     Parser(

@@ -74,3 +74,9 @@ def test_what_does_not_fit_is_told_with_its_line(name: str, form: Form, message:
 
 def test_the_only_class_or_function_needs_no_name() -> None:
     assert read_callable(b"import math\n\ndef f(step, steps): ...", PATH, "", Form(None, ("step", "steps"))).name == "f"
+
+
+def test_an_integer_beyond_the_largest_float_is_no_default() -> None:
+    source = f"def loss(logits, targets, betas=({'9' * 400}, 1)):\n    pass\n".encode()
+    with pytest.raises(SpecError, match=r"mine\.py:1: "):
+        read_callable(source, PATH, "loss", BOTH)
