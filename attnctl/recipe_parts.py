@@ -84,8 +84,13 @@ OPTIMIZERS: Mapping[str, tuple[Option, ...]] = {
     "asgd": _options(lambd=1e-4, alpha=0.75, t0=1e6),
     "rmsprop": _options(alpha=0.99, eps=1e-8, centered=False),
     "rprop": _options(etas=(0.5, 1.2), step_sizes=(1e-6, 50.0)),
+    "lamb": _options(betas=(0.9, 0.999), eps=1e-6, max_grad_norm=1.0),
+    "rmsprop-tf": _options(alpha=0.9, eps=1e-3),
 }
-"""Those of torch.optim for dense parameters of any shape; momentum, nesterov and weight_decay are recipe fields."""
+"""Those of torch.optim for dense parameters of any shape, LAMB, and RMSprop as in TensorFlow.
+
+momentum, nesterov and weight_decay are recipe fields.
+"""
 
 SCHEDULES: Mapping[str, tuple[Option, ...]] = dict.fromkeys(("constant", "step", "multistep", "cosine", "poly"), ())
 
@@ -102,7 +107,12 @@ AUGMENTATIONS: Mapping[str, tuple[Option, ...]] = {
 
 POLICIES = ("randaugment", "trivialaugment", "autoaugment", "augmix")
 
-LOSSES: Mapping[str, tuple[Option, ...]] = {DEFAULT: ()}
+LOSSES: Mapping[str, tuple[Option, ...]] = {
+    DEFAULT: (),
+    "bce": _options(threshold=0.0),
+    "focal": _options(gamma=2.0),
+}
+"""default: cross-entropy. threshold: targets above it become 1, others 0; 0: they stay as they are."""
 
 METRICS: Mapping[str, tuple[Option, ...]] = {NONE: ()}
 

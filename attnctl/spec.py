@@ -107,6 +107,11 @@ class Recipe:
         "factor of each decay in the step and multistep schedules", above=0, at_most=1, neutral=0.1
     )
     warmup_epochs: float = recipe_field("epochs of linear warm-up", at_least=0, neutral=0.0)
+    repeats: int = recipe_field(
+        "repeated augmentation: how often an epoch has each of its images, which are as many times fewer",
+        at_least=1,
+        neutral=1,
+    )
     label_smoothing: float = recipe_field("label smoothing", at_least=0, below=1, neutral=0.0)
     mixup: float = recipe_field("mixup alpha; 0: off", at_least=0, neutral=0.0)
     cutmix: float = recipe_field("CutMix alpha; 0: off", at_least=0, neutral=0.0)

@@ -1,4 +1,4 @@
-"""Creating optimizers by name: those of torch.optim, and users' own."""
+"""Creating optimizers by name: those of torch.optim and our own two, and users'."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch.optim import Optimizer
 
+from attnctl.jobs.training.more_optimizers import Lamb, RMSpropTF
 from attnctl.recipes import own_parts, parts
 from attnctl.spec import Recipe
 
@@ -24,6 +25,8 @@ CLASSES: Mapping[str, type[Optimizer]] = {
     "asgd": torch.optim.ASGD,
     "rmsprop": torch.optim.RMSprop,
     "rprop": torch.optim.Rprop,
+    "lamb": Lamb,
+    "rmsprop-tf": RMSpropTF,
 }
 
 _FUSED = frozenset({"sgd", "adamw", "adam"})

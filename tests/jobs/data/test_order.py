@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections import Counter
 
 import pytest
 import torch
@@ -80,3 +81,18 @@ def test_epochs_and_seeds_differ(make_spec: MakeSpec) -> None:
 def test_a_batch_larger_than_the_set_is_an_error(make_spec: MakeSpec) -> None:
     with pytest.raises(DataError, match="batch=16 is larger than the 15 training samples of digits"):
         Order(make_spec(), 15)
+
+
+def test_repeated_augmentation_has_each_image_several_times_in_different_replicas(make_spec: MakeSpec) -> None:
+    order = Order(make_spec(batch=12, norm_batch=4, repeats=3), 40)
+    seen = [index.tolist() for _, _, index in order.batches(0, range(3), order.steps_per_epoch)]
+    counts = Counter(itertools.chain(*seen))
+    assert set(counts.values()) == {3}
+    assert len(counts) == 12  # 36 samples
+    assert all(len(set(part)) == len(part) for part in seen)
+    later = [
+        index.tolist() for _, _, index in order.batches(order.steps_per_epoch, range(3), 2 * order.steps_per_epoch)
+    ]
+    assert later != seen
+    resumed = [index.tolist() for _, _, index in order.batches(1, range(1, 3), order.steps_per_epoch)]
+    assert resumed == [part for number, part in enumerate(seen) if number >= 3 and number % 3]
