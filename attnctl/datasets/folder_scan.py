@@ -137,18 +137,19 @@ def _entries(folder: Path) -> tuple[list[ImageFile], Counter[str], list[str]]:
     """The images of a class folder, the number of its other files by suffix, and its sub folders."""
     images, others, nested = [], Counter[str](), []
     try:
-        for entry in os.scandir(folder):
-            if entry.name.startswith("."):
-                continue
-            if entry.is_dir():
-                nested.append(f"{folder.name}/{entry.name}")
-            elif entry.name.lower().endswith(IMAGE_SUFFIXES):
-                status = entry.stat()
-                if not stat.S_ISREG(status.st_mode):
-                    raise SpecError(f"{entry.path} is not a file")
-                images.append(ImageFile(folder.name, os.fsencode(entry.name), status.st_size, status.st_mtime_ns))
-            else:
-                others[Path(entry.name).suffix.lower() or "no suffix"] += 1
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                if entry.name.startswith("."):
+                    continue
+                if entry.is_dir():
+                    nested.append(f"{folder.name}/{entry.name}")
+                elif entry.name.lower().endswith(IMAGE_SUFFIXES):
+                    status = entry.stat()
+                    if not stat.S_ISREG(status.st_mode):
+                        raise SpecError(f"{entry.path} is not a file")
+                    images.append(ImageFile(folder.name, os.fsencode(entry.name), status.st_size, status.st_mtime_ns))
+                else:
+                    others[Path(entry.name).suffix.lower() or "no suffix"] += 1
     except OSError as error:
         raise SpecError(f"{error.filename or folder} cannot be read: {error.strerror}") from error
     return sorted(images, key=lambda image: image.name), others, nested
