@@ -48,7 +48,8 @@ class Lamb(Optimizer):
         if not limit or not gradients:
             return None
         norm = torch.stack(torch._foreach_norm(gradients)).norm()
-        return (limit / norm).clamp(max=1.0)
+        factor: Tensor = (limit / norm).clamp(max=1.0)
+        return factor
 
     def _update(self, weight: Tensor, gradient: Tensor, group: dict[str, Any]) -> None:
         state = self.state[weight]

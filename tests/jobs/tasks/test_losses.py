@@ -6,11 +6,12 @@ from pathlib import Path
 
 import pytest
 import torch
-from timm.loss import BinaryCrossEntropy
+from timm.loss.binary_cross_entropy import BinaryCrossEntropy
 from torch.nn import functional
 
 from attnctl import recipes
 from attnctl.jobs.tasks.losses import open_loss
+from attnctl.values import Scalar
 from tests.attnctl.recipes import own_files
 
 LOGITS = torch.linspace(-1, 1, 12).view(3, 4)
@@ -30,7 +31,7 @@ def test_a_users_loss_takes_its_place(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("smoothing", "threshold"), [(0.0, 0.0), (0.1, 0.0), (0.0, 0.2)])
 def test_binary_cross_entropy_is_timms(smoothing: float, threshold: float) -> None:
-    given = {"loss": "bce", "label_smoothing": smoothing, "loss.threshold": threshold}
+    given: dict[str, Scalar] = {"loss": "bce", "label_smoothing": smoothing, "loss.threshold": threshold}
     loss = open_loss(recipes.resolve("digits", given), "")
     theirs = BinaryCrossEntropy(smoothing=smoothing, target_threshold=threshold or None)
     torch.testing.assert_close(loss(LOGITS, LABELS), theirs(LOGITS, LABELS))

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
-from timm.optim import Lamb as TimmLamb
-from timm.optim import RMSpropTF as TimmRMSprop
+from timm.optim.lamb import Lamb as TimmLamb
+from timm.optim.rmsprop_tf import RMSpropTF as TimmRMSprop
 from torch import nn
 
 from attnctl.jobs.training.more_optimizers import Lamb, RMSpropTF
 
 
-def trained(kind: type[torch.optim.Optimizer], decay: float, **options: float) -> list[torch.Tensor]:
+def trained(kind: Any, decay: float, **options: float) -> list[torch.Tensor]:
     """The weights after ten steps; the bias has no weight decay."""
     torch.manual_seed(0)
     layer = nn.Linear(6, 3).double()
     images, targets = torch.randn(16, 6).double(), torch.randn(16, 3).double() * 20
     groups = [{"params": [layer.weight], "weight_decay": decay}, {"params": [layer.bias], "weight_decay": 0.0}]
-    optimizer = kind(groups, lr=0.05, **options)  # type: ignore[call-arg]
+    optimizer = kind(groups, lr=0.05, **options)
     for _ in range(10):
         optimizer.zero_grad()
         nn.functional.mse_loss(layer(images), targets).backward()
