@@ -77,7 +77,7 @@ def _as_rgb(image: Image.Image, name: str) -> Image.Image:
 
 def forms_of(content: bytes) -> list[str]:
     """The forms in which an image is stored that `decode` does not keep, to be counted; none for an ordinary image."""
-    with Image.open(io.BytesIO(content)) as encoded:
+    with Image.open(io.BytesIO(content), formats=IMAGE_FORMATS) as encoded:
         try:
             turned = int(encoded.getexif().get(ExifTags.Base.Orientation, 1)) != 1
         except (*DAMAGED, TypeError):  # the pixels can be read even if the EXIF data is damaged
