@@ -142,8 +142,9 @@ def partition_fault(name: str, cluster: str | None = None) -> str:
     Raises SlurmUnavailable.
     """
     try:
-        text = run(["sinfo", *on_cluster(cluster), "-a", "-h", "-p", name, "-o", "%D|%a|%T"])
-        table = list(parse_table(text, 3, "sinfo"))
+        # sinfo(1) of 22.05 refuses -a, which hidden partitions need, together with -p.
+        text = run(["sinfo", *on_cluster(cluster), "-a", "-h", "-o", "%D|%a|%T|%P"])
+        table = [row[:3] for row in parse_table(text, 4, "sinfo") if row[3].rstrip("*") == name]
     except CommandError as error:
         raise SlurmUnavailable(f"{NO_ANSWER}: {error.message}") from error
     rows = [(count, state, node) for count, state, node in table if _INTEGER.fullmatch(count)]

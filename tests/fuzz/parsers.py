@@ -1054,7 +1054,7 @@ PARSERS = (
     Parser(
         "partition-state",
         from_command("sinfo", lambda: configuration.partition_fault("gpu")),
-        written("4|up|idle\n2|down|drained*\n"),
+        written("4|up|idle|gpu*\n2|down|drained*|gpu*\n"),
         "table",
         (SpecError,),
         ("jobs.slurm.queries",),

@@ -302,7 +302,9 @@ def test_a_partition_that_starts_no_jobs_is_not_ok(
     fake: Fake, config: Config, states: str, ok: bool, words: str
 ) -> None:
     cluster(fake)
-    fake.does("sinfo", f"case \"$*\" in *'-p gpu '*) printf '{states}' ;; *) echo '4|1:00|gpu:2|gpu*' ;; esac")
+    listed = "".join(f"{line}|gpu*\n" for line in states.splitlines()) + "2|down|down|other\n"
+    refused = "*'-a '*'-p '*) echo 'Conflicting options, -a and -p, specified.' >&2; exit 1"  # as sinfo of 22.05
+    fake.does("sinfo", f"case \"$*\" in {refused} ;; *%T*) printf '{listed}' ;; *) echo '4|1:00|gpu:2|gpu*' ;; esac")
     found = by_name(list(checks.scheduler(config)))["partition"]
     assert (found.ok, bool(found.fix)) == (ok, not ok)
     assert found.message == "gpu: 4 nodes, up to 2 GPUs per node, time limit 1:00" + (f"; {words}" if words else "")
