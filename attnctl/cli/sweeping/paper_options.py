@@ -52,7 +52,7 @@ class PaperOptions:
     table: Annotated[
         str | None,
         typer.Option(
-            help="Train the runs of this table, such as 2 or ean:2.",
+            help="The rows of this table, such as 2 or ean:2.",
             rich_help_panel=PANEL,
             metavar="[PAPER:]N",
             autocompletion=completion.tables,
@@ -61,7 +61,7 @@ class PaperOptions:
     figure: Annotated[
         str | None,
         typer.Option(
-            help="Train the runs of this figure, such as 3 or ean:3.",
+            help="The rows of this figure, such as 3 or ean:3.",
             rich_help_panel=PANEL,
             metavar="[PAPER:]N",
             autocompletion=completion.figures,
