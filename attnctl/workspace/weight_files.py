@@ -25,6 +25,9 @@ from attnctl.workspace import untrusted_json
 LARGEST_PICKLE = 16 << 20
 """Bytes of the names and shapes in a file, which are apart from its numbers. Those of the largest networks take one."""
 
+MOST_OPCODES = 1_000_000
+"""Steps of one pickle, each of which takes a microsecond to follow. A tensor takes about forty."""
+
 DEEPEST = 100
 """Levels of containers in a file; state_dicts have ten. Python's hash of a tuple that is nested deeper crashes."""
 
@@ -196,7 +199,9 @@ def _check_pickle(stream: IO[bytes], classes: set[str]) -> None:
     values: list[int] = []
     marks: list[int] = []
     memo: dict[int, int] = {}
-    for code, argument, _ in pickletools.genops(stream):
+    for count, (code, argument, _) in enumerate(pickletools.genops(stream)):
+        if count >= MOST_OPCODES:
+            raise ValueError("its list of tensors is too long")
         if code.name == "PROTO" and int(str(argument)) > _NEWEST_PROTOCOL:
             raise ValueError(f"it was pickled with protocol {argument}; save it with torch.save's default protocol, 2")
         if code.name == "GLOBAL":

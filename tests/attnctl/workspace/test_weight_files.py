@@ -165,3 +165,10 @@ def test_a_wrong_header_of_safetensors_is_refused(header: bytes, tmp_path: Path)
     path.write_bytes(len(header).to_bytes(8, "little") + header + bytes(8))
     with pytest.raises(SpecError, match=r"cannot load weights from .*a\.safetensors: ."):
         weight_files.check(path)
+
+
+def test_a_pickle_without_end_is_given_up_before_it_takes_long(tmp_path: Path) -> None:
+    path = tmp_path / "long.pt"
+    path.write_bytes(b"\x80\x02" * (8 << 20))
+    with pytest.raises(SpecError, match=r"long\.pt: its list of tensors is too long"):
+        weight_files.check(path)
