@@ -170,6 +170,8 @@ def bench(
     )
     if modules is None:
         output.line(f"next: attnctl report --table {of_paper.table}")
+        if input_size is not None:
+            output.prose(f"it shows these speeds in rows that were swept with --input-size {input_size} too")
     return 0
 
 

@@ -74,6 +74,10 @@ def test_the_rows_of_a_table_are_measured_and_its_report_shows_their_speed(folde
     report = attnctl("report", "--table", "./mine.toml:1", "--format", "csv").out
     assert "not measured" not in report
     assert len(listing(folder / "bench")) == 3
+    small = ("--rows", "SE", "--input-size", "16", "--quick", "--device", "cpu")
+    assert (
+        "in rows that were swept with --input-size 16 too" in attnctl("bench", "--table", "./mine.toml:1", *small).out
+    )
 
 
 def test_a_table_without_speeds_is_refused(folder: Path, attnctl: Run) -> None:
