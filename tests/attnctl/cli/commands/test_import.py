@@ -129,7 +129,10 @@ BAD = {
     "an empty place": ("table,row,top1\n,ResNet50,1\n", ":2: column table: is empty"),
     "an empty line of numbers": ("table,row,top1\nean:2,ResNet50,\n", ":2: this line has no number"),
     "too many values": ("table,row,top1\nean:2,ResNet50,1,2\n", ":2: 4 values for 3 columns"),
-    "a decimal comma": ("table;row;top1\nean:2;ResNet50;78,5\n", ":2: column top1: '78,5' is not a number; write 78.5"),
+    "thousands": (
+        "label;backbone;dataset;params\na;resnet20;digits;272,474\n",
+        ":2: column params: '272,474' is not a number; write 272474 or 272.474K",
+    ),
     "no number": ("table,row,top1\nean:2,ResNet50,nan\n", ":2: column top1: 'nan' is not a number, such as 78.5"),
     "too large a number": ("table,row,params\nean:2,ResNet50,1e999\n", "is not a number"),
     "more than all": ("table,row,top1\nean:2,ResNet50,101\n", "'101' must be from 0 to 100, in percent"),
