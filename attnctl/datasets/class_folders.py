@@ -22,6 +22,9 @@ IMAGE_SUFFIXES = (".jpeg", ".jpg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".g
 IMAGE_FORMATS = ("JPEG", "PNG", "GIF", "BMP", "PPM", "WEBP", "TIFF", "JPEG2000")
 """The formats that are read, whatever a file is called. Of others Pillow would start a program: of PostScript, gs."""
 
+MOST_PIXELS = 64_000_000
+"""Those of the largest image that is read: a small file can declare any number, for which memory is then taken."""
+
 _NAMED = 3  # an error names only the first of many classes
 
 

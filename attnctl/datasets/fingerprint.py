@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
-from attnctl.files import reason
+from attnctl.files import open_regular, reason
 from attnctl.values import SpecError
 
 WHOLE_BYTES = 4 << 30
@@ -67,7 +67,7 @@ def content(files: Sequence[DataFile]) -> str:
 def _digest(item: DataFile) -> bytes:
     digest = hashlib.sha256()
     try:
-        with item.path.open("rb") as stream:
+        with open_regular(item.path) as stream:
             while block := stream.read(_BLOCK):
                 digest.update(block)
     except OSError as error:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from attnctl.datasets.class_folders import IMAGE_FORMATS
+from attnctl.datasets.class_folders import IMAGE_FORMATS, MOST_PIXELS
 from attnctl.files import open_regular
 from attnctl.units import quantity
 from attnctl.values import SpecError
@@ -23,7 +23,7 @@ SAMPLED = 2000
 """So many images are measured, evenly spaced in their order."""
 
 _THREADS = 4
-_LARGE = 256  # JPEG files are decoded at a half, a quarter or an eighth of their size, but not below this
+_LARGE = 256  # images are measured at a fraction of their size, but with no side below this
 _DIGITS = 3  # so that releases of libjpeg, whose pixels differ by one or so, agree
 _LEAST_STD = 0.01  # images of one colour have no deviation to divide by
 
@@ -79,8 +79,13 @@ def _measure(path: Path) -> tuple[int, npt.NDArray[np.float64]] | None:
     try:
         with open_regular(path) as stream, Image.open(stream, formats=IMAGE_FORMATS) as image:
             side = min(image.size)
+            if image.width * image.height > MOST_PIXELS:
+                return None
             image.draft("RGB", (_LARGE, _LARGE))
-            pixels = np.asarray(image.convert("RGB"), dtype=np.float64).reshape(-1, 3) / 255
+            deep = image.mode.startswith("I;16")  # Pillow itself would cut 16 bits off at 255
+            plain = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8)) if deep else image
+            small = plain.convert("RGB").reduce(max(1, min(image.size) // _LARGE))
+            pixels = np.asarray(small, dtype=np.float64).reshape(-1, 3) / 255
     except (OSError, SyntaxError, ValueError, EOFError, struct.error, Image.DecompressionBombError):
         return None
     return side, np.stack([pixels.mean(axis=0), (pixels**2).mean(axis=0)])

@@ -93,6 +93,11 @@ def check(path: Path) -> Content:
         raise SpecError(f"cannot load weights from {path}: {reason(error)}") from error
 
 
+def check_archive(data: bytes) -> None:
+    """Raise an exception unless these bytes are an archive of torch.save, loaded in memory and time for their size."""
+    _check_zip(io.BytesIO(data), len(data), set())
+
+
 def _content(stream: io.BufferedReader, size: int) -> Content:
     start = stream.read(_LENGTH + 1)
     stream.seek(0)

@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 from torchvision.transforms import v2
 
-from attnctl.datasets.class_folders import IMAGE_FORMATS
+from attnctl.datasets.class_folders import IMAGE_FORMATS, MOST_PIXELS
 from attnctl.jobs.data.errors import DataError, reading_error
 from attnctl.jobs.data.files import ImageFiles
 from attnctl.jobs.data.loader import SampleRequest, Unreadable, sample_rng
@@ -52,6 +52,11 @@ def decode(read: Callable[[], bytes], name: str) -> Image.Image:
     """
     try:
         with Image.open(io.BytesIO(read()), formats=IMAGE_FORMATS) as encoded:
+            if encoded.width * encoded.height > MOST_PIXELS:
+                raise DataError(
+                    f"{name} has {encoded.width} x {encoded.height} pixels; make it smaller, down to"
+                    f" {MOST_PIXELS // 1_000_000} million"
+                )
             encoded.load()
             return encoded if encoded.mode == "RGB" else _as_rgb(encoded, name)  # convert would copy an RGB image
     except DataError:
@@ -69,7 +74,7 @@ def _as_rgb(image: Image.Image, name: str) -> Image.Image:
     if image.mode in _TO_8_BITS:
         return image.convert("RGB")
     if image.mode.startswith("I;16") or (image.mode == "I" and image.format == "PPM"):  # PPM: scaled to 16 bits
-        return Image.fromarray((np.asarray(image).astype(np.int64) >> 8).astype(np.uint8)).convert("RGB")
+        return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8)).convert("RGB")
     raise DataError(
         f"{name} has pixels of mode {image.mode}, whose range is unknown; convert it to 8 or 16 bits per channel"
     )

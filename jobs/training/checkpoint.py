@@ -19,6 +19,7 @@ from torch import Tensor
 from attnctl.files import read_regular, write_atomic
 from attnctl.workspace.checkpoints import COMMENT, KEPT, MARK, Name, located, stored
 from attnctl.workspace.layout import RunDir
+from attnctl.workspace.weight_files import check_archive
 
 __all__ = [
     "KEPT",
@@ -63,8 +64,9 @@ def decode(data: bytes, source: object) -> dict[str, Any]:
     if digest.hexdigest().encode() != data[end + len(MARK) :]:
         raise CheckpointError(f"{source} is damaged: its checksum does not match")
     try:
+        check_archive(data)
         state = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
-    except Exception as error:  # for an invalid pickle, torch.load raises many different types
+    except Exception as error:  # for an invalid archive or pickle, these raise many different types
         reason = str(error).strip().splitlines() or [type(error).__name__]
         raise CheckpointError(f"{source} cannot be read by this version of torch: {reason[0]}") from error
     if not isinstance(state, dict) or type(state.get("format")) is not int:

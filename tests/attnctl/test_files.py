@@ -204,7 +204,6 @@ OPENED_OTHERWISE = {
     "jobs/worker.py": "the log that this process writes",
     "jobs/data/fetch.py": "a file that this process has just downloaded",
     "jobs/data/files.py": "images, which are too many to look at each twice",
-    "jobs/data/maps.py": "label maps, which are too many to look at each twice",
 }
 """File -> why it may open a file for reading without `open_regular`."""
 
@@ -218,7 +217,9 @@ def _bare_reads(source: str) -> Iterator[str]:
         owner = getattr(getattr(node.func, "value", None), "id", "")
         mode = [arg.value for arg in node.args if isinstance(arg, ast.Constant)] or ["r"]
         writes = isinstance(mode[0], str) and mode[0][:1] in {"w", "a", "x"}
-        if name in {"read_bytes", "read_text"} or (name == "open" and owner not in {"tarfile", "Image"} and not writes):
+        if name in {"read_bytes", "read_text"} or (
+            name == "open" and owner not in {"tarfile", "Image", "archive"} and not writes
+        ):
             yield f"{owner}.{name}"
 
 

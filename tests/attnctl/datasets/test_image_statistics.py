@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -27,6 +28,19 @@ def test_images_of_all_modes_are_measured_as_rgb(tmp_path: Path, mode: str) -> N
     found = measure([image(tmp_path / f"1.{'jpg' if mode == 'CMYK' else 'png'}", mode=mode)])
     assert found.side == 36
     assert all(0.2 < value < 0.8 for value in found.mean)
+
+
+def test_sixteen_bits_are_measured_as_eight(tmp_path: Path) -> None:
+    Image.fromarray(np.full((30, 40), 128 << 8, np.uint16)).save(tmp_path / "1.png")
+    assert measure([tmp_path / "1.png"]).mean == (0.502, 0.502, 0.502)
+
+
+def test_a_large_image_is_measured_at_a_fraction_of_its_size(tmp_path: Path) -> None:
+    stripes = np.zeros((1040, 1200, 3), np.uint8)
+    stripes[:520] = 255
+    Image.fromarray(stripes).save(tmp_path / "1.png")
+    found = measure([tmp_path / "1.png"])
+    assert (found.side, found.mean, found.std) == (1040, (0.5,) * 3, (0.5,) * 3)
 
 
 def test_unreadable_images_are_told(tmp_path: Path) -> None:

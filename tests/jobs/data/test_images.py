@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import io
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -66,6 +67,14 @@ def test_an_image_is_used_as_stored_and_what_is_dropped_can_be_counted() -> None
     ):
         image = decode(stream.getvalue, "x")
         assert (image.mode, image.size, forms_of(stream.getvalue())) == ("RGB", (30, 20), forms)
+
+
+def test_a_size_that_a_file_declares_is_refused_before_memory_is_taken_for_it() -> None:
+    content = bytearray(encoded("RGB"))
+    content[16:24] = (9_000_000).to_bytes(4, "big") + (8).to_bytes(4, "big")  # the width and height in PNG's IHDR
+    content[29:33] = zlib.crc32(content[12:29]).to_bytes(4, "big")
+    with pytest.raises(DataError, match=r"^x\.png has 9000000 x 8 pixels; make it smaller, down to 64 million$"):
+        decode(lambda: bytes(content), "x.png")
 
 
 @pytest.mark.parametrize("content", [b"", b"no image", encoded("RGB", "JPEG")[:200], encoded("RGB")[:-40]])

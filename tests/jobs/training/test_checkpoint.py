@@ -177,3 +177,8 @@ def test_a_valid_archive_that_is_not_a_checkpoint_is_refused(hostile: RunDir, co
     for data in (zipped(content), sealed(content + b"\0\0")):
         with pytest.raises(CheckpointError):
             checkpoint.decode(data, "x.pt")
+
+
+def test_a_checkpoint_that_would_take_long_to_read_is_refused() -> None:
+    with pytest.raises(CheckpointError, match=r"x\.pt cannot be read .*: its list of tensors is too long"):
+        checkpoint.decode(zipped(b"\x80\x02" * (7 << 20)), "x.pt")
