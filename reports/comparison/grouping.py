@@ -49,21 +49,25 @@ def grouped(rows: Sequence[RunRow]) -> dict[Place, list[list[RunRow]]]:
 def newest_versions(lines: Sequence[Sequence[RunRow]]) -> list[Replicates]:
     """Of each row only the runs of the version of its code that was submitted last, in the order of the rows.
 
-    The seeds of the other versions are wanted too, so that a version that has not all of them yet shows so.
+    The seeds of the other versions are wanted too, so that a version that has not all of them yet shows so. Versions
+    that were submitted together are no edits of each other, but files of one name: each stays a row of its own.
     """
     cells: dict[tuple[object, ...], list[Sequence[RunRow]]] = {}
     for members in lines:
         row = members[0]
         cells.setdefault((row.label, row.placement, row.lineage or row.family), []).append(members)
-    return [_newest(versions) for versions in cells.values()]
+    return [line for versions in cells.values() for line in _newest(versions)]
 
 
-def _newest(versions: Sequence[Sequence[RunRow]]) -> Replicates:
-    chosen = max(versions, key=last_submitted)
-    older = [row for members in versions if members is not chosen for row in members]
-    seeds = {row.seed for members in versions for row in members}
-    left_out = sum(map(finished, older))
-    return Replicates(rows=tuple(chosen), seeds=tuple(sorted(seeds)), left_out=left_out)
+def _newest(versions: Sequence[Sequence[RunRow]]) -> Iterable[Replicates]:
+    last = max(versions, key=last_submitted)
+    moments = {row.created for row in last} - {None}
+    beside = [members for members in versions if members is last or moments & {row.created for row in members}]
+    older = [row for members in versions if members not in beside for row in members]
+    for members in beside:
+        wanted = {row.seed for row in (*members, *(older if members is last else ()))}
+        left_out = sum(map(finished, older)) if members is last else 0
+        yield Replicates(rows=tuple(members), seeds=tuple(sorted(wanted)), left_out=left_out)
 
 
 def last_submitted(members: Sequence[RunRow]) -> float:

@@ -56,6 +56,16 @@ def test_a_row_has_the_newest_version_of_its_code_and_older_ones_on_request() ->
     assert not any("older code" in note for note in shown.notes)
 
 
+def test_files_of_one_name_that_are_swept_together_are_not_taken_for_edits() -> None:
+    first, second = rows([1.0], ("ela",), ("0",)), rows([2.0], ("ela",), ("0",))
+    first = [replace(row, versions="module 1", created=2e9, id="first") for row in first]
+    second = [replace(row, versions="module 2", created=2e9, id="second") for row in second]
+    older = [replace(row, versions="module 3", created=1e9, id="older") for row in first]
+    table = comparison.build([*first, *second, *older]).table
+    assert [row.cells[0].value for row in table.groups[0].rows] == [1.0, 2.0]
+    assert "1 completed run of older code left out; --all-versions shows them with their dates." in table.notes
+
+
 def test_the_rows_of_each_group_are_ordered_by_a_column() -> None:
     made = rows([1.0, 3.0, 2.0, 4.0], ("none", "ela", "se", "eca"))
     assert [row.header[0] for row in comparison.build(made, options=Options(sort="-top1")).table.groups[0].rows] == [
