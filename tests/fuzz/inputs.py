@@ -198,6 +198,10 @@ def _python(draw: Draw, data: bytes) -> bytes:
     return _lines(draw, data, r"[\w.]+|[^\w\s]", PYTHON)
 
 
+_LONGEST = 1 << 24
+"""Bytes that a repeated part of a pickle may have."""
+
+
 def _pickle(draw: Draw, data: bytes) -> bytes:
     """A pickle with opcodes removed, repeated and exchanged, and their arguments changed."""
     try:
@@ -211,7 +215,8 @@ def _pickle(draw: Draw, data: bytes) -> bytes:
             case 0:
                 parts[number] = b""
             case 1:
-                parts.insert(other, parts[number] * draw(st.sampled_from((1, 2, 200, 50_000))))
+                times = draw(st.sampled_from((1, 2, 200, 50_000)))
+                parts.insert(other, parts[number] * min(times, _LONGEST // (len(parts[number]) + 1)))
             case 2:
                 parts[number], parts[other] = parts[other], parts[number]
             case 3:
