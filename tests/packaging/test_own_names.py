@@ -71,8 +71,9 @@ print(attnctl.__file__)
 
 
 def test_names_of_users_files_shadow_no_module(installed: Environment, project: Path) -> None:
-    paths = [name.removesuffix(".py").removesuffix("/__init__") for name in files_of_the_package() if ".py" in name]
-    modules = sorted(path.replace("/", ".") for path in paths if not path.endswith(("__main__", "py.typed")))
+    files = [name.removesuffix(".py") for name in files_of_the_package() if name.endswith(".py")]
+    files = [file.removesuffix("/__init__") for file in files if not file.endswith("__main__")]
+    modules = sorted(file.replace("/", ".") for file in files)
     assert {"attnctl.jobs.worker", "attnctl.db", "attnctl.reports.report"} <= set(modules)
     out = run(installed.python, "-c", IMPORT_ALL, *modules, cwd=project, PYTHONPATH=".")
     assert out.strip() == str(installed.packages / "attnctl/__init__.py")
