@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import statistics
 import struct
 from collections.abc import Sequence
@@ -11,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from attnctl.datasets.class_folders import IMAGE_FORMATS, MOST_PIXELS
-from attnctl.files import open_regular
+from attnctl.files import read_regular
 from attnctl.units import quantity
 from attnctl.values import SpecError
 
@@ -77,7 +78,7 @@ def _measure(path: Path) -> tuple[int, npt.NDArray[np.float64]] | None:
     from PIL import Image
 
     try:
-        with open_regular(path) as stream, Image.open(stream, formats=IMAGE_FORMATS) as image:
+        with Image.open(io.BytesIO(read_regular(path)), formats=IMAGE_FORMATS) as image:
             side = min(image.size)
             if image.width * image.height > MOST_PIXELS:
                 return None
