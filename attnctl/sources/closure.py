@@ -219,7 +219,7 @@ def _parsed(path: Path) -> tuple[bytes, ast.Module]:
         tree = ast.parse(data, str(path))
     except OSError as error:
         raise SpecError(f"cannot read {path}: {error.strerror}") from error
-    except (SyntaxError, ValueError, RecursionError) as error:
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:  # the last two: nested too deeply
         raise SpecError(f"{path}:{getattr(error, 'lineno', None) or 1}: this is not Python: {_words(error)}") from error
     _check_depth(path, tree)
     return data, tree
@@ -238,7 +238,7 @@ def _check_depth(path: Path, tree: ast.Module) -> None:
 
 
 def _words(error: Exception) -> str:
-    return error.msg if isinstance(error, SyntaxError) else str(error)
+    return error.msg if isinstance(error, SyntaxError) else str(error) or "it is nested too deeply"
 
 
 def _stat(path: Path) -> tuple[int, ...]:

@@ -153,7 +153,8 @@ def test_two_ranks_that_were_suspended_together_continue_with_the_same_results(t
     plain = Run.create(tmp_path / "plain", make_spec())
     harm = {rank: Mischief(slow=0.1, hasty=True) for rank in range(2)}
     with disturbed.started(2, mischief=harm) as (processes, incarnation):
-        wait_until(lambda: events(incarnation, "progress"))
+        wait_until(lambda: events(incarnation, "progress") or any(exit_codes(processes, 0)))
+        assert events(incarnation, "progress"), logs(incarnation)
         send(processes, signal.SIGSTOP)
         time.sleep(PATIENCE + 2)
         send(processes, signal.SIGCONT)
@@ -168,7 +169,8 @@ def test_a_communication_timeout_caused_by_a_suspension_is_not_an_error(tmp_path
     plain = Run.create(tmp_path / "plain", make_spec())
     harm = {rank: Mischief(slow=0.1, hasty=True, timeout=PATIENCE) for rank in range(2)}
     with run.started(2, mischief=harm) as (processes, incarnation):
-        wait_until(lambda: events(incarnation, "progress"))
+        wait_until(lambda: events(incarnation, "progress") or any(exit_codes(processes, 0)))
+        assert events(incarnation, "progress"), logs(incarnation)
         send(processes, signal.SIGSTOP)
         time.sleep(PATIENCE + 2)
         send(processes[:1], signal.SIGCONT)
