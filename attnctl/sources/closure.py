@@ -219,8 +219,12 @@ def _parsed(path: Path) -> tuple[bytes, ast.Module]:
         tree = ast.parse(data, str(path))
     except OSError as error:
         raise SpecError(f"cannot read {path}: {error.strerror}") from error
-    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:  # the last two: nested too deeply
+    except MemoryError:  # what Python's parser raises for a file that is nested too deeply
+        tree = None
+    except (SyntaxError, ValueError, RecursionError) as error:
         raise SpecError(f"{path}:{getattr(error, 'lineno', None) or 1}: this is not Python: {_words(error)}") from error
+    if tree is None:
+        raise SpecError(f"{path}: this is not Python: it is nested too deeply")
     _check_depth(path, tree)
     return data, tree
 
@@ -238,7 +242,7 @@ def _check_depth(path: Path, tree: ast.Module) -> None:
 
 
 def _words(error: Exception) -> str:
-    return error.msg if isinstance(error, SyntaxError) else str(error) or "it is nested too deeply"
+    return error.msg if isinstance(error, SyntaxError) else str(error)
 
 
 def _stat(path: Path) -> tuple[int, ...]:
