@@ -60,7 +60,7 @@ def make_spec(module: str = "se", seed: int = 0, **overrides: Scalar) -> RunSpec
     )
 
 
-PATIENCE = 40.0
+PATIENCE = 15.0
 """Seconds of a hasty watchdog; more than a step takes on a machine that is busy with other tests."""
 
 
