@@ -143,6 +143,12 @@ def comma_join(items: Iterable[object]) -> str:
     return ", ".join(map(str, items))
 
 
+def first_of(items: Sequence[object], most: int) -> str:
+    """The first items joined for a sentence, and how many more there are: `a, b, c and 4 more`."""
+    more = f" and {len(items) - most} more" if len(items) > most else ""
+    return comma_join(items[:most]) + more
+
+
 def split_list(text: str, name: str) -> tuple[str, ...]:
     """The parts of a comma list; raises SpecError for an empty one."""
     parts = tuple(part.strip() for part in text.split(","))

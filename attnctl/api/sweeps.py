@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import os
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -85,8 +86,7 @@ class Status(Sequence[RunStatus]):
     @property
     def counts(self) -> dict[str, int]:
         """How many runs are in each state, most frequent first."""
-        states = [run.state for run in self.runs]
-        return {state: states.count(state) for state in sorted(set(states), key=lambda state: -states.count(state))}
+        return dict(Counter(run.state for run in self.runs).most_common())
 
     def to_pandas(self) -> pd.DataFrame:
         """One row a run, by id; the metrics have columns of their own."""
@@ -155,7 +155,7 @@ def sweep(
     parameters: Mapping[str, Values] | None = None,
     **settings: Values,
 ) -> Sweep:
-    """Train the missing runs of a grid, as `attnctl sweep` does; the workspace is created if there is none.
+    """Train the missing runs of a grid, as `attnctl sweep` does; creates the workspace if it does not exist.
 
     modules: such as "ela" or ["none", "ela", "./mine.py:Gate"]; without it `table`, such as "ela:5", says which rows
     of a paper to train.

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from attnctl.datasets.descriptor import Dataset
 from attnctl.units import quantity
-from attnctl.values import SpecError, comma_join
+from attnctl.values import SpecError, first_of
 
 PARTS = ("train", "val")
 """The folders with the training and with the test images."""
@@ -22,8 +22,11 @@ IMAGE_SUFFIXES = (".jpeg", ".jpg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".g
 IMAGE_FORMATS = ("JPEG", "PNG", "GIF", "BMP", "PPM", "WEBP", "TIFF", "JPEG2000")
 """The formats that are read, whatever a file is called. Of others Pillow would start a program: of PostScript, gs."""
 
-MOST_PIXELS = 64_000_000
-"""Those of the largest image that is read: a small file can declare any number, for which memory is then taken."""
+
+def is_image(name: str) -> bool:
+    """Whether a file is an image by its ending."""
+    return name.lower().endswith(IMAGE_SUFFIXES)
+
 
 _NAMED = 3  # an error names only the first of many classes
 
@@ -78,5 +81,4 @@ def difference(names: Sequence[Sequence[str]], parts: Sequence[str]) -> str:
 
 
 def _some(names: Sequence[str]) -> str:
-    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
-    return f"{comma_join(names[:_NAMED])}{more}"
+    return first_of(names, _NAMED)

@@ -18,7 +18,6 @@ WHOLE_BYTES = 4 << 30
 
 _SAMPLED = 256
 _THREADS = 16  # reading many small files mostly waits for the disk
-_BLOCK = 1 << 20
 
 
 class DataFile(NamedTuple):
@@ -36,7 +35,7 @@ class DataFile(NamedTuple):
 
 
 def data_file(root: Path, path: Path) -> DataFile:
-    """A file below the data set's folder; raises SpecError if it is none."""
+    """A file below the data set's folder; raises SpecError if it is not a regular file."""
     try:
         status = path.stat()
     except OSError as error:
@@ -65,14 +64,11 @@ def content(files: Sequence[DataFile]) -> str:
 
 
 def _digest(item: DataFile) -> bytes:
-    digest = hashlib.sha256()
     try:
         with open_regular(item.path) as stream:
-            while block := stream.read(_BLOCK):
-                digest.update(block)
+            return b"\0" + hashlib.file_digest(stream, "sha256").digest()
     except OSError as error:
         raise SpecError(f"{item.path} cannot be read: {reason(error)}") from error
-    return b"\0" + digest.digest()
 
 
 def _hash(lines: Iterable[bytes]) -> str:

@@ -15,10 +15,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-from attnctl.datasets.class_folders import IMAGE_SUFFIXES, class_folders, difference
+from attnctl.datasets.class_folders import class_folders, difference, is_image
 from attnctl.datasets.fingerprint import DataFile
 from attnctl.units import quantity
-from attnctl.values import SpecError, comma_join
+from attnctl.values import SpecError, comma_join, first_of
 
 TRAIN = "train"
 TEST_PARTS = ("val", "valid", "validation", "test")
@@ -143,7 +143,7 @@ def _entries(folder: Path) -> tuple[list[ImageFile], Counter[str], list[str]]:
                     continue
                 if entry.is_dir():
                     nested.append(f"{folder.name}/{entry.name}")
-                elif entry.name.lower().endswith(IMAGE_SUFFIXES):
+                elif is_image(entry.name):
                     status = entry.stat()
                     if not stat.S_ISREG(status.st_mode):
                         raise SpecError(f"{entry.path} is not a file")
@@ -178,7 +178,7 @@ def _classes(part: _Part) -> tuple[str, ...]:
     if len(classes) > 1:
         return classes
     if not classes:
-        loose = sum(1 for path in part.path.iterdir() if path.name.lower().endswith(IMAGE_SUFFIXES))
+        loose = sum(1 for path in part.path.iterdir() if is_image(path.name))
         held = f"{quantity(loose, 'image')} and no" if loose else "no"
         raise SpecError(
             f"{part.path} has {held} class folders with images{_ignored_suffixes(part)}; put the images of each class "
@@ -207,5 +207,4 @@ def _ignored_suffixes(part: _Part) -> str:
 
 
 def _some(names: Sequence[str]) -> str:
-    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-    return f"{comma_join(names[:_SHOWN])}{more}"
+    return first_of(names, _SHOWN)

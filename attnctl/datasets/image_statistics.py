@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import io
 import statistics
-import struct
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from attnctl.datasets.class_folders import IMAGE_FORMATS, MOST_PIXELS
+from attnctl.datasets.class_folders import IMAGE_FORMATS
 from attnctl.files import read_regular
 from attnctl.units import quantity
 from attnctl.values import SpecError
@@ -77,17 +76,18 @@ def _measure(path: Path) -> tuple[int, npt.NDArray[np.float64]] | None:
     import numpy as np
     from PIL import Image
 
+    from attnctl.datasets.pixels import DAMAGED, is_deep, is_too_large, scaled
+
     try:
         with Image.open(io.BytesIO(read_regular(path)), formats=IMAGE_FORMATS) as image:
             side = min(image.size)
-            if image.width * image.height > MOST_PIXELS:
+            if is_too_large(image):
                 return None
             image.draft("RGB", (_LARGE, _LARGE))
-            deep = image.mode.startswith("I;16")  # Pillow itself would cut 16 bits off at 255
-            plain = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8)) if deep else image
+            plain = scaled(image) if is_deep(image) else image
             small = plain.convert("RGB").reduce(max(1, min(image.size) // _LARGE))
             pixels = np.asarray(small, dtype=np.float64).reshape(-1, 3) / 255
-    except (OSError, SyntaxError, ValueError, EOFError, struct.error, Image.DecompressionBombError):
+    except DAMAGED:
         return None
     return side, np.stack([pixels.mean(axis=0), (pixels**2).mean(axis=0)])
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Literal
 from xml.etree import ElementTree
 
-from attnctl.datasets.class_folders import IMAGE_SUFFIXES, difference
+from attnctl.datasets.class_folders import difference, is_image
 from attnctl.datasets.fingerprint import DataFile, data_file
 from attnctl.files import read_regular
 from attnctl.spec import Task
@@ -158,7 +158,7 @@ def _voc(root: Path) -> ObjectFolder:
     lists = root / "ImageSets" / "Main"
     found = sorted(path.stem for path in lists.glob("*.txt") if "_" not in path.stem)
     parts = _chosen(root, found, str(lists))
-    present = {Path(name).stem: name for name in _entries(root / "JPEGImages") if name.lower().endswith(IMAGE_SUFFIXES)}
+    present = {Path(name).stem: name for name in _entries(root / "JPEGImages") if is_image(name)}
     stems = [list(_stems(lists / f"{part}.txt")) for part in parts]
     missing = [stem for own in stems for stem in own if stem not in present]
     if missing:
@@ -192,7 +192,7 @@ def _stems(path: Path) -> Iterator[str]:
     except (OSError, UnicodeDecodeError) as error:
         raise SpecError(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}") from error
     for name in (columns[0] for line in lines if (columns := line.split())):
-        yield Path(name).stem if name.lower().endswith(IMAGE_SUFFIXES) else name
+        yield Path(name).stem if is_image(name) else name
 
 
 def _classes(path: Path) -> set[str]:

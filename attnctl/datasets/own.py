@@ -322,7 +322,7 @@ def record_path(folder: Path, name: str) -> Path:
 
 
 def read_record(folder: Path, name: str) -> Record | None:
-    """The record of a data set; None if there is none, or it is damaged or not that of the name."""
+    """The record of a data set; None if it is missing, damaged or of another name."""
     try:
         document = untrusted_json.loads_object(read_regular(record_path(folder, name)))
         record = untrusted_json.decode(Record, document)
@@ -364,14 +364,16 @@ def changes(dataset: Dataset, folder: Path | None, signature: str) -> str:
     return ""
 
 
-def check_unchanged(dataset: Dataset, folder: Path, signature: str = "") -> None:
-    """Raise SpecError if the files in a data set's folder are not those that were measured.
+def check_unchanged(dataset: Dataset, folder: Path, signature: str = "") -> ImageFolder | ObjectFolder:
+    """The files in a data set's folder; raises SpecError if they are not those that were measured.
 
     signature: the folder's when it was measured. While it is the same, the files are not read.
     """
-    files = scan(folder).files
+    scanned = scan(folder)
+    files = scanned.files
     if fingerprint.signature(files) != signature and fingerprint.content(files) != dataset.content:
         raise SpecError(
             f"{dataset.name}: the images in {folder} have changed since the run was planned; restore them, or sweep "
             f"again with --dataset {folder}"
         )
+    return scanned

@@ -99,7 +99,7 @@ def augmentation(part: Part, recipe: Recipe, side: int) -> Callable[[Tensor], Te
 def metrics(recipe: Recipe, code: str) -> dict[str, Measure]:
     """The user's metrics of a recipe by their columns' names; empty if it has none. code: `Versions.recipe`.
 
-    Each is created anew whenever it is called. It raises SpecError if it gives no finite number.
+    Each call creates a new one, and raises SpecError if its result is not a finite number.
     """
     return {
         part.attribute: partial(_measured, part, recipe)

@@ -47,14 +47,17 @@ class Part:
 
 def described(kind: str, text: str) -> tuple[Part, ...]:
     """The parts that a recipe's field names, as typed: one, or several metrics. Raises SpecError."""
-    names = text.split("+") if kind == "metrics" else [text]
-    parts = tuple(_part(kind, name) for name in names)
+    parts = tuple(_part(kind, name) for name in _names(kind, text))
     twice = next((part.name for index, part in enumerate(parts) if part.name in [p.name for p in parts[:index]]), None)
     if twice is not None:
         raise SpecError(f"{kind} has {twice} twice")
     if kind == "metrics":
         _check_columns(parts)
     return parts
+
+
+def _names(kind: str, text: str) -> list[str]:
+    return text.split("+") if kind == "metrics" else [text]
 
 
 def _check_columns(metrics: Sequence[Part]) -> None:
@@ -76,8 +79,7 @@ def of_run(recipe: Recipe, code: str, kind: str) -> tuple[Part, ...]:
 
     code: the run's `Versions.recipe`; see `sources.remember`.
     """
-    text = str(getattr(recipe, kind))
-    names = text.split("+") if kind == "metrics" else [text]
+    names = _names(kind, str(getattr(recipe, kind)))
     versions = recipe_parts.read_code(code).get(kind, ("",) * len(names))
     parts = []
     for name, version in zip(names, versions, strict=True):
@@ -94,7 +96,7 @@ def resolve(
 ) -> tuple[dict[str, Scalar], str]:
     """A recipe's values with its parts as in a run's spec, and the versions of the users' files. Raises SpecError.
 
-    values: of all fields. own: of the recipe; its options do not apply to another part that takes the place of its own.
+    values: of all fields. own: those of the recipe; its options do not apply to a part that replaces its own.
     overrides: of fields, and of options by names such as `loss.gamma`.
     """
     plain = {name: value for name, value in values.items() if not recipe_parts.is_option(name)}

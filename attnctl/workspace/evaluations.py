@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -35,6 +35,11 @@ class Part:
     severity: int = 0
     images: int
     metrics: Mapping[str, float]
+
+
+def mean_metrics(parts: Sequence[Part]) -> dict[str, float]:
+    """The mean of each metric over the parts, as is usual for corruptions."""
+    return {name: sum(part.metrics[name] for part in parts) / len(parts) for name in parts[0].metrics}
 
 
 @dataclass(frozen=True, kw_only=True)

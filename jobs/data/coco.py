@@ -26,7 +26,7 @@ from attnctl.jobs.data.outlines import Outlines
 from attnctl.jobs.data.scenes import Bytes, Flags, Integers, Objects, ObjectTable
 from attnctl.jobs.data.sizes import StoredSize, as_annotated, read_stored
 from attnctl.units import quantity
-from attnctl.values import comma_join
+from attnctl.values import comma_join, first_of
 from attnctl.workspace import untrusted_json
 
 _THREADS = 16  # reading headers mostly waits for the file server
@@ -225,6 +225,5 @@ def _check_files(folder: Path, files: Sequence[str]) -> None:
         raise reading_error(f"{folder} cannot be read: {error.strerror}", error) from error
     missing = [name for name in files if name not in present and not (folder / name).is_file()]
     if missing:
-        more = f" and {len(missing) - _MAX_NAMES} more" if len(missing) > _MAX_NAMES else ""
         lacks = f"lacks {len(missing)} of its {quantity(len(files), 'image')}"
-        raise MissingDataError(f"{folder} {lacks}: {comma_join(missing[:_MAX_NAMES])}{more}")
+        raise MissingDataError(f"{folder} {lacks}: {first_of(missing, _MAX_NAMES)}")

@@ -19,7 +19,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from attnctl.datasets import Dataset, class_folders, describe
-from attnctl.datasets.class_folders import IMAGE_SUFFIXES
+from attnctl.datasets.class_folders import is_image
 from attnctl.jobs.data import load_splits
 from attnctl.jobs.data.errors import DataError
 from attnctl.jobs.data.files import ImageFiles, index_folders, open_parts
@@ -31,13 +31,14 @@ from attnctl.jobs.data.split import validation_split
 from attnctl.settings.config import DataRoots
 from attnctl.spec import RunSpec
 from attnctl.units import quantity
-from attnctl.values import SpecError, comma_join
+from attnctl.values import SpecError, first_of
 
 Which = Literal["test", "val", "train"]
 
 _TEST_FOLDERS = ("val", "test", "validation")
 _DEEPEST = 3
 _NAMED = 3
+_SEVERITY_DIGITS = 2
 
 
 class Evaluated(Protocol):
@@ -158,8 +159,7 @@ def _same_classes(trained: Dataset, ours: Sequence[str], dataset: Dataset, their
 def _some(names: Sequence[str], count: int) -> str:
     if not names:
         return quantity(count, "class")
-    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
-    return f"{comma_join(names[:_NAMED])}{more}"
+    return first_of(names, _NAMED)
 
 
 def _class_names(trained: Dataset, roots: DataRoots) -> tuple[str, ...]:
@@ -186,7 +186,7 @@ def _parts(folder: Path, corruption: str = "", depth: int = 0) -> Iterator[tuple
     """(folder of class folders, corruption, severity) of each part below a folder."""
     inside = class_folders.class_folders(folder)
     if any(_has_images(folder / name) for name in inside):
-        severity = int(folder.name) if depth and folder.name.isdecimal() and len(folder.name) < _NAMED else 0
+        severity = int(folder.name) if depth and folder.name.isdecimal() and len(folder.name) <= _SEVERITY_DIGITS else 0
         yield folder, corruption if depth else "", severity
     elif depth < _DEEPEST:
         for name in inside:
@@ -195,7 +195,7 @@ def _parts(folder: Path, corruption: str = "", depth: int = 0) -> Iterator[tuple
 
 
 def _has_images(folder: Path) -> bool:
-    return any(entry.suffix.lower() in IMAGE_SUFFIXES and entry.name[0] != "." for entry in folder.iterdir())
+    return any(is_image(entry.name) and entry.name[0] != "." for entry in folder.iterdir())
 
 
 def _class_numbers(part: Path, folders: Sequence[str], names: Sequence[str], classes: int) -> npt.NDArray[np.int64]:

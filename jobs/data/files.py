@@ -23,13 +23,13 @@ import numpy as np
 import numpy.typing as npt
 
 from attnctl.datasets import Dataset, class_folders
-from attnctl.datasets.class_folders import IMAGE_SUFFIXES, PARTS
+from attnctl.datasets.class_folders import IMAGE_SUFFIXES, PARTS, is_image
 from attnctl.files import read_regular
 from attnctl.jobs.data.archive import open_tar
 from attnctl.jobs.data.errors import DataError, MissingDataError, check_files, check_sizes
 from attnctl.jobs.data.staging import copy_to_node
 from attnctl.units import plural, quantity
-from attnctl.values import comma_join
+from attnctl.values import comma_join, first_of
 
 _DEEPEST = 8
 """Levels of folders below a class folder: a link to a folder above it would never end."""
@@ -146,9 +146,8 @@ def index_folders(part: Path, classes: int) -> FolderFiles:
     with os.scandir(part) as scanned:
         others += [os.fsencode(entry.name) for entry in scanned if _counts(entry) and not entry.is_dir()]
     if empty:
-        more = f" and {len(empty) - _MAX_NAMES} more" if len(empty) > _MAX_NAMES else ""
         instead = f"; it has other files, such as {os.fsdecode(min(others))}" if others else ""
-        raise MissingDataError(f"{part} contains no images in {comma_join(empty[:_MAX_NAMES])}{more}{instead}")
+        raise MissingDataError(f"{part} contains no images in {first_of(empty, _MAX_NAMES)}{instead}")
     labels = np.repeat(np.arange(classes), [len(names) for names, _ in listed])
     images = np.array([name for names, _ in listed for name in names])
     return FolderFiles(part, folders, labels, images, np.array(sorted(others), np.bytes_))
@@ -172,7 +171,7 @@ def _collect(folder: Path, prefix: bytes, images: list[bytes], others: list[byte
         if entry.is_dir():
             _collect(Path(entry.path), name + b"/", images, others, depth + 1)
         else:
-            (images if entry.name.lower().endswith(IMAGE_SUFFIXES) else others).append(name)
+            (images if is_image(entry.name) else others).append(name)
 
 
 def _counts(entry: os.DirEntry[str]) -> bool:

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import io
-import struct
 from collections.abc import Callable
 
-import numpy as np
 import torch
 from PIL import ExifTags, Image
 from torch import Tensor
 from torch.utils.data import Dataset
 from torchvision.transforms import v2
 
-from attnctl.datasets.class_folders import IMAGE_FORMATS, MOST_PIXELS
+from attnctl.datasets.class_folders import IMAGE_FORMATS
+from attnctl.datasets.pixels import DAMAGED, MOST_PIXELS, is_deep, is_too_large, scaled
 from attnctl.jobs.data.errors import DataError, reading_error
 from attnctl.jobs.data.files import ImageFiles
 from attnctl.jobs.data.loader import SampleRequest, Unreadable, sample_rng
@@ -21,8 +20,6 @@ from attnctl.jobs.data.policies import Change
 from attnctl.recipe_parts import POLICIES
 
 Transform = Callable[[Image.Image], Tensor]
-DAMAGED = (OSError, SyntaxError, ValueError, EOFError, struct.error, Image.DecompressionBombError)
-"""The exceptions that Pillow raises for damaged files and for files that are not images."""
 
 
 class Images(Dataset[tuple[Tensor, int] | Unreadable]):
@@ -52,7 +49,7 @@ def decode(read: Callable[[], bytes], name: str) -> Image.Image:
     """
     try:
         with Image.open(io.BytesIO(read()), formats=IMAGE_FORMATS) as encoded:
-            if encoded.width * encoded.height > MOST_PIXELS:
+            if is_too_large(encoded):
                 raise DataError(
                     f"{name} has {encoded.width} x {encoded.height} pixels; make it smaller, down to"
                     f" {MOST_PIXELS // 1_000_000} million"
@@ -73,8 +70,8 @@ def _as_rgb(image: Image.Image, name: str) -> Image.Image:
     """The image in 8 bits. Pillow itself would cut 16 bits off at 255, which leaves a white image. Raises DataError."""
     if image.mode in _TO_8_BITS:
         return image.convert("RGB")
-    if image.mode.startswith("I;16") or (image.mode == "I" and image.format == "PPM"):  # PPM: scaled to 16 bits
-        return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8)).convert("RGB")
+    if is_deep(image):
+        return scaled(image).convert("RGB")
     raise DataError(
         f"{name} has pixels of mode {image.mode}, whose range is unknown; convert it to 8 or 16 bits per channel"
     )
@@ -83,17 +80,21 @@ def _as_rgb(image: Image.Image, name: str) -> Image.Image:
 def forms_of(content: bytes) -> list[str]:
     """The forms in which an image is stored that `decode` does not keep, to be counted; none for an ordinary image."""
     with Image.open(io.BytesIO(content), formats=IMAGE_FORMATS) as encoded:
-        try:
-            turned = int(encoded.getexif().get(ExifTags.Base.Orientation, 1)) != 1
-        except (*DAMAGED, TypeError):  # the pixels can be read even if the EXIF data is damaged
-            turned = False
         found = {
-            "with an EXIF orientation, used as stored": turned,
+            "with an EXIF orientation, used as stored": orientation(encoded) != 1,
             "with transparency, which is dropped": encoded.has_transparency_data,
             "of 16 bits per pixel, scaled to 8": encoded.mode.startswith("I"),
             "of several frames, of which the first is used": getattr(encoded, "n_frames", 1) > 1,
         }
     return [form for form, applies in found.items() if applies]
+
+
+def orientation(image: Image.Image) -> int:
+    """The EXIF orientation of an opened image file; 1 if there is none."""
+    try:
+        return int(image.getexif().get(ExifTags.Base.Orientation, 1))
+    except (*DAMAGED, TypeError):  # the pixels can be read even if the EXIF data is damaged
+        return 1
 
 
 def failure_reason(error: Exception) -> str:

@@ -9,10 +9,10 @@ import numpy as np
 from PIL import Image
 
 from attnctl.datasets.class_folders import IMAGE_FORMATS
+from attnctl.datasets.pixels import DAMAGED
 from attnctl.files import read_regular
 from attnctl.jobs.data import mat_files
 from attnctl.jobs.data.errors import DataError, reading_error
-from attnctl.jobs.data.images import DAMAGED
 from attnctl.jobs.data.scenes import IGNORED, Bytes
 from attnctl.jobs.data.sizes import Size
 

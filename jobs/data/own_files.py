@@ -9,6 +9,7 @@ import numpy as np
 
 from attnctl.datasets import Dataset, folder_scan, own
 from attnctl.datasets.folder_scan import ImageFile, ImageFolder
+from attnctl.datasets.object_scan import ObjectFolder
 from attnctl.jobs.data.errors import MissingDataError, check_present
 from attnctl.jobs.data.files import FolderFiles, ImageFiles
 from attnctl.jobs.data.split import stratified
@@ -16,17 +17,16 @@ from attnctl.jobs.data.staging import copy_to_node
 from attnctl.values import SpecError
 
 
-def check_own(dataset: Dataset, folder: Path | None, signature: str = "") -> Path:
-    """The folder of a user's own data set; raises MissingDataError unless the files that were measured are there.
+def check_own(dataset: Dataset, folder: Path | None, signature: str = "") -> ImageFolder | ObjectFolder:
+    """The files of a user's own data set; raises MissingDataError unless those that were measured are there.
 
     signature: see `own.check_unchanged`.
     """
     present = check_present(dataset, folder)
     try:
-        own.check_unchanged(dataset, present, signature)
+        return own.check_unchanged(dataset, present, signature)
     except SpecError as error:
         raise MissingDataError(str(error)) from error
-    return present
 
 
 def open_own(dataset: Dataset, folder: Path | None, *, signature: str = "", stage: bool = False) -> list[ImageFiles]:
@@ -34,8 +34,9 @@ def open_own(dataset: Dataset, folder: Path | None, *, signature: str = "", stag
 
     Raises MissingDataError unless those that were measured are there. signature: see `own.check_unchanged`.
     """
-    present = check_own(dataset, folder, signature)
-    scanned = folder_scan.scan(copy_to_node(present) if stage else present)
+    scanned = check_own(dataset, folder, signature)
+    assert isinstance(scanned, ImageFolder), "only class folders are opened as images"
+    scanned = folder_scan.scan(copy_to_node(scanned.root)) if stage else scanned
     train = _files(scanned, scanned.parts[0], scanned.train)
     if not scanned.is_split:
         return [train, _files(scanned, scanned.parts[1], scanned.test)]

@@ -10,12 +10,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import NamedTuple
 
-from PIL import ExifTags, Image, ImageOps
+from PIL import Image, ImageOps
 
 from attnctl.datasets.class_folders import IMAGE_FORMATS
+from attnctl.datasets.pixels import DAMAGED
 from attnctl.files import open_regular
 from attnctl.jobs.data.errors import DataError, reading_error
-from attnctl.jobs.data.images import DAMAGED, failure_reason
+from attnctl.jobs.data.images import failure_reason, orientation
 
 Size = tuple[int, int]
 """(height, width)."""
@@ -57,11 +58,7 @@ def read_stored(path: Path) -> StoredSize:
 
 def stored_size(image: Image.Image) -> StoredSize:
     """The size of an opened image file, and its EXIF orientation."""
-    try:
-        orientation = int(image.getexif().get(ExifTags.Base.Orientation, 1))
-    except (*DAMAGED, TypeError):  # the pixels can be read even if the EXIF data is damaged
-        orientation = 1
-    return StoredSize((image.height, image.width), orientation)
+    return StoredSize((image.height, image.width), orientation(image))
 
 
 def check_size(stored: StoredSize, name: str, annotated: Size | None) -> None:

@@ -27,7 +27,7 @@ import numpy as np
 from PIL import Image
 
 from attnctl.datasets import VOC_ANNOTATED
-from attnctl.datasets.class_folders import IMAGE_SUFFIXES
+from attnctl.datasets.class_folders import is_image
 from attnctl.files import read_regular
 from attnctl.jobs.data import xml_files
 from attnctl.jobs.data.errors import DataError, FaultyFilesError, MissingDataError, reading_error
@@ -36,7 +36,7 @@ from attnctl.jobs.data.maps import read_map
 from attnctl.jobs.data.scenes import Bytes, Objects, ObjectTable, make_table, no_objects
 from attnctl.jobs.data.sizes import Size, StoredSize, as_annotated, read_stored
 from attnctl.units import quantity
-from attnctl.values import comma_join, did_you_mean
+from attnctl.values import did_you_mean, first_of
 
 TRAIN_AUG = "train_aug"
 
@@ -164,7 +164,7 @@ def _stem(line: str, known: Collection[str]) -> str:
         return line.removesuffix(rest[-1]).rstrip()
     if Path(line).stem in known:
         first = line
-    return Path(first).stem if first.lower().endswith(IMAGE_SUFFIXES) else line
+    return Path(first).stem if is_image(first) else line
 
 
 def _boxes_list(year: Path, name: str) -> list[str]:
@@ -197,7 +197,7 @@ def _segmentation_list(year: Path, name: str) -> list[str]:
 
 def _known(year: Path) -> set[str]:
     """The names of the images without their suffixes."""
-    return {Path(name).stem for name in _names(year / "JPEGImages") if name.lower().endswith(IMAGE_SUFFIXES)}
+    return {Path(name).stem for name in _names(year / "JPEGImages") if is_image(name)}
 
 
 def _images(year: Path, stems: Sequence[str]) -> list[Path]:
@@ -205,7 +205,7 @@ def _images(year: Path, stems: Sequence[str]) -> list[Path]:
     folder = year / "JPEGImages"
     files: dict[str, str] = {}
     wanted = set(stems)
-    for name in sorted(name for name in _names(folder) if name.lower().endswith(IMAGE_SUFFIXES)):
+    for name in sorted(name for name in _names(folder) if is_image(name)):
         other = files.setdefault(Path(name).stem, name)
         if other != name and Path(name).stem in wanted:
             raise DataError(f"{folder} has both {other} and {name}; the list names only {Path(name).stem}: delete one")
@@ -241,8 +241,7 @@ def _names(folder: Path) -> set[str]:
 
 def _check_missing(missing: Sequence[str], lacks: str) -> None:
     if missing:
-        more = f" and {len(missing) - _MAX_NAMES} more" if len(missing) > _MAX_NAMES else ""
-        raise MissingDataError(f"{lacks} {quantity(len(missing), 'image')}: {comma_join(missing[:_MAX_NAMES])}{more}")
+        raise MissingDataError(f"{lacks} {quantity(len(missing), 'image')}: {first_of(missing, _MAX_NAMES)}")
 
 
 # ----------------------------------------------------------------------------------------------------------- XML files

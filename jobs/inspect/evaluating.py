@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,7 +25,7 @@ from attnctl.jobs.tasks.task import Arithmetic
 from attnctl.settings.config import DataRoots
 from attnctl.sources import blame
 from attnctl.values import SpecError
-from attnctl.workspace.evaluations import EvaluatedSplit, Evaluation, Part, is_folder
+from attnctl.workspace.evaluations import EvaluatedSplit, Evaluation, Part, is_folder, mean_metrics
 from attnctl.workspace.predictions import Predictions
 
 _TOP = 5
@@ -109,18 +109,13 @@ def evaluate(
         content=images.content(),
         step=trained.step,
         images=len(predictions.labels),
-        metrics=_mean(parts),
+        metrics=mean_metrics(parts),
         parts=tuple(parts),
         classes=images.classes,
         by_class=tuple(classification.by_class(predictions.labels, predictions.predicted, len(images.classes))),
         confused=tuple(classification.confused(predictions.labels, predictions.predicted)),
     )
     return Results(evaluation, predictions, np.concatenate([outcome.confidence for outcome in outcomes]), images)
-
-
-def _mean(parts: Sequence[Part]) -> dict[str, float]:
-    """The mean of each metric over the parts, as is usual for corruptions."""
-    return {name: sum(part.metrics[name] for part in parts) / len(parts) for name in parts[0].metrics}
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from torchvision.transforms import v2
 
 from attnctl import models
 from attnctl.datasets import Dataset, describe
-from attnctl.datasets.class_folders import IMAGE_SUFFIXES
+from attnctl.datasets.class_folders import IMAGE_SUFFIXES, is_image
 from attnctl.files import read_regular
 from attnctl.jobs.data import load_splits
 from attnctl.jobs.data.augment import Normalize
@@ -69,7 +69,7 @@ def find_files(given: Sequence[Path], count: int | None) -> list[Path]:
             inside = sorted(
                 file
                 for file in path.iterdir()
-                if file.name.lower().endswith(IMAGE_SUFFIXES) and not file.name.startswith(".") and not file.is_dir()
+                if is_image(file.name) and not file.name.startswith(".") and not file.is_dir()
             )
             if not inside:
                 raise SpecError(f"{path} contains no images ({', '.join(IMAGE_SUFFIXES)})")

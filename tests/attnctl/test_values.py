@@ -8,7 +8,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from attnctl.values import SpecError, convert, describe, did_you_mean, divisors, format_value, split_list, split_seeds
+from attnctl.values import (
+    SpecError,
+    convert,
+    describe,
+    did_you_mean,
+    divisors,
+    first_of,
+    format_value,
+    split_list,
+    split_seeds,
+)
 
 
 @pytest.mark.parametrize(
@@ -96,3 +106,8 @@ def test_a_range_of_seeds_is_each_of_them(given: str, seeds: str) -> None:
 def test_an_invalid_range_of_seeds_is_a_one_line_error(given: str) -> None:
     with pytest.raises(SpecError, match="--seed"):
         split_seeds(given)
+
+
+@pytest.mark.parametrize(("most", "text"), [(2, "a, b and 1 more"), (3, "a, b, c"), (4, "a, b, c")])
+def test_of_many_items_the_first_are_named_and_the_others_counted(most: int, text: str) -> None:
+    assert first_of(["a", "b", "c"], most) == text

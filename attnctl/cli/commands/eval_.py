@@ -175,8 +175,7 @@ def _lines(found: Evaluation) -> Iterator[tuple[str, int, Mapping[str, float]]]:
     corruptions = list(dict.fromkeys(part.corruption for part in found.parts))
     for corruption in corruptions if len(found.parts) > 1 else ():
         parts = [part for part in found.parts if part.corruption == corruption]
-        metrics = {name: sum(part.metrics[name] for part in parts) / len(parts) for name in _METRICS}
-        yield corruption, sum(part.images for part in parts), metrics
+        yield corruption, sum(part.images for part in parts), evaluations.mean_metrics(parts)
     yield f"{found.dataset} ({found.split})", found.images, found.metrics
 
 

@@ -13,7 +13,7 @@ from attnctl.cli import completion, context, output
 from attnctl.cli.drawing import trained_networks
 from attnctl.cli.drawing.options import FigureOptions
 from attnctl.cli.option_groups import Shown
-from attnctl.values import SpecError, comma_join
+from attnctl.values import SpecError, first_of
 
 if TYPE_CHECKING:
     from attnctl.db import Index
@@ -159,7 +159,7 @@ def _print_missing(material: Material, settings: Settings) -> None:
 
 
 def _rows(names: list[str]) -> str:
-    return comma_join(names) if len(names) <= _NAMED else f"{comma_join(names[:_NAMED])} and {len(names) - _NAMED} more"
+    return first_of(names, _NAMED)
 
 
 def _commands(material: Material, settings: Settings) -> str:

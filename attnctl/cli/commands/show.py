@@ -12,7 +12,7 @@ from attnctl.cli.commands.diff import fields
 from attnctl.cli.refresh import row_json
 from attnctl.files import read_regular
 from attnctl.units import clock, duration, size
-from attnctl.values import comma_join, format_value
+from attnctl.values import comma_join, first_of, format_value
 from attnctl.workspace.layout import Attempt, Incarnation, RunDir
 from attnctl.workspace.records import Cancel, Event, Record, RecordError, Request, read_events
 
@@ -80,8 +80,7 @@ def _loaded(event: Mapping[str, Any]) -> str:
 
 
 def _some(names: Sequence[Any]) -> str:
-    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-    return comma_join(str(name) for name in names[:_SHOWN]) + more
+    return first_of(names, _SHOWN)
 
 
 def _section(title: str, values: dict[str, str]) -> None:

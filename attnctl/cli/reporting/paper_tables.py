@@ -14,7 +14,7 @@ from attnctl.cli import output
 from attnctl.cli.reporting import which_paper
 from attnctl.papers import Figure, Paper, PaperTable
 from attnctl.papers.runs import Overrides, Settings, cells_of, figure_cells
-from attnctl.values import SpecError, comma_join, split_list, split_seeds
+from attnctl.values import SpecError, comma_join, first_of, split_list, split_seeds
 from attnctl.workspace.layout import Workspace
 from attnctl.workspace.records import RecordError, Sweep
 
@@ -271,7 +271,7 @@ def families(part: PaperTable | Figure, overrides: Overrides | Settings, paper: 
 
 
 def _some(names: Sequence[str]) -> str:
-    return comma_join(names) if len(names) <= _NAMED else f"{comma_join(names[:_NAMED])} and {len(names) - _NAMED} more"
+    return first_of(names, _NAMED)
 
 
 def _with_weights(overrides: Overrides, sweeps: Sequence[Overrides]) -> Overrides:

@@ -10,7 +10,7 @@ from attnctl.lifecycle import base_run
 from attnctl.lifecycle.base_run import BaseRun
 from attnctl.lifecycle.state import State
 from attnctl.spec import RunSpec
-from attnctl.values import SpecError, comma_join
+from attnctl.values import SpecError, first_of
 from attnctl.workspace.layout import RunDir, Workspace
 from attnctl.workspace.records import RecordError, Where
 
@@ -86,9 +86,7 @@ def _missing(runs: Sequence[RunSpec], train: Sequence[RunSpec], rows: Mapping[st
 
 
 def _some(names: Iterable[str]) -> str:
-    each = list(dict.fromkeys(names))
-    more = f" and {len(each) - _SHOWN} more" if len(each) > _SHOWN else ""
-    return comma_join(each[:_SHOWN]) + more
+    return first_of(list(dict.fromkeys(names)), _SHOWN)
 
 
 def _check_weights(workspace: Workspace, run_id: str) -> None:

@@ -15,7 +15,7 @@ from torchvision.ops import FrozenBatchNorm2d
 
 from attnctl.networks import surgery
 from attnctl.spec import RunSpec
-from attnctl.values import SpecError, comma_join
+from attnctl.values import SpecError, first_of
 
 _ATTENTION = ".attention."
 """Part of the names of attention modules that follow another part: see `surgery.Attended`."""
@@ -238,8 +238,7 @@ def _paths(names: Iterable[str]) -> set[str]:
 
 def first_names(names: Sequence[str]) -> str:
     """The first names, and how many more there are."""
-    more = f" and {len(names) - _MAX_NAMES} more" if len(names) > _MAX_NAMES else ""
-    return comma_join(names[:_MAX_NAMES]) + more
+    return first_of(names, _MAX_NAMES)
 
 
 def _counts_batches(name: str, used: Collection[str]) -> bool:

@@ -14,7 +14,7 @@ from torch.serialization import safe_globals
 
 from attnctl.files import open_regular
 from attnctl.networks.weights.stand_ins import StandIn, stand_ins
-from attnctl.values import SpecError, comma_join
+from attnctl.values import SpecError, comma_join, first_of
 from attnctl.workspace import weight_files
 from attnctl.workspace.weight_files import Entry
 
@@ -133,10 +133,7 @@ def _described(content: Any) -> str:
         return f"it holds a {type(content).__name__}"
     if not content:
         return "it is empty"
-    keys = [repr(key) for key in content]
-    more = f" and {len(keys) - _SHOWN} more" if len(keys) > _SHOWN else ""
-    words = comma_join(f"{key:.80}" for key in keys[:_SHOWN])
-    return f"its keys are {words}{more}"
+    return f"its keys are {first_of([f'{key!r:.80}' for key in content], _SHOWN)}"
 
 
 def _safetensors(path: Path, entries: Mapping[str, Entry], *, shapes_only: bool) -> dict[str, Tensor]:

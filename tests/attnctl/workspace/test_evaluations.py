@@ -62,3 +62,8 @@ def test_a_folder_has_one_name_and_is_no_data_set_of_that_name() -> None:
     assert evaluations.dataset_name("digits") == "digits"
     assert evaluations.dataset_name("../up/x/") == "../up/x"
     assert evaluations.dataset_name("/data/x/") == "/data/x"
+
+
+def test_each_corruption_counts_alike_in_the_mean() -> None:
+    parts = [Part(images=1, metrics={"top1": 50.0, "loss": 0.5}), Part(images=99, metrics={"top1": 100.0, "loss": 1.5})]
+    assert evaluations.mean_metrics(parts) == {"top1": 75.0, "loss": 1.0}

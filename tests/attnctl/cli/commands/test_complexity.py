@@ -81,8 +81,8 @@ def test_complexity_counts_a_users_module(attnctl: Run, tmp_path: Path) -> None:
     assert mine["overhead"]["parameters"] == 25 * 3 * (16 + 32 + 64)
 
 
-def test_what_a_users_module_prints_is_not_in_the_json_document(attnctl: Run, tmp_path: Path) -> None:
-    file = tmp_path / "talking.py"
+def test_what_a_users_module_prints_is_not_in_the_json_document(attnctl: Run, folder: Path) -> None:
+    file = folder / "talking.py"
     file.write_text(
         "from torch import nn\n\nprint('loaded')\n\n\nclass Talking(nn.Module):\n"
         "    def __init__(self, channels: int, name: str = 'x') -> None:\n        super().__init__()\n"

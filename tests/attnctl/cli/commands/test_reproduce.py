@@ -13,9 +13,7 @@ from attnctl.workspace.layout import Workspace
 from attnctl.workspace.records import Exit, Submission
 from tests.attnctl.cli.cli_run import Run, assert_refused, listing
 
-PAPER = """
-name = "Mine"
-title = "A chain"
+CLASSIFIERS = """
 [tables.1]
 caption = "Classifiers"
 dataset = "digits"
@@ -25,7 +23,11 @@ columns = [{ key = "top1", metric = "top1" }]
 [[tables.1.rows]]
 row = "R20"
 top1 = "90"
-[[tables.1.rows]]
+"""
+PAPER = f"""
+name = "Mine"
+title = "A chain"
+{CLASSIFIERS}[[tables.1.rows]]
 row = "R20+SE"
 module = "se"
 top1 = "91"
@@ -33,8 +35,8 @@ top1 = "91"
 caption = "Trained further"
 dataset = "digits"
 backbone = "resnet20"
-train = { epochs = 1, batch = 256, norm_batch = 256, input_size = 8 }
-columns = [{ key = "top1", metric = "top1" }]
+train = {{ epochs = 1, batch = 256, norm_batch = 256, input_size = 8 }}
+columns = [{{ key = "top1", metric = "top1" }}]
 [[tables.2.rows]]
 row = "R20"
 init = "mine:1/R20"
@@ -107,19 +109,10 @@ def test_a_paper_is_trained_judged_and_not_trained_again(paper: str, attnctl: Ru
     assert len(json.loads(attnctl("status", "--json").out)["runs"]) == 4
 
 
-COMPARED = """
+COMPARED = f"""
 name = "Mine"
 title = "Three classifiers"
-[tables.1]
-caption = "Classifiers"
-dataset = "digits"
-backbone = "resnet20"
-train = { epochs = 1, batch = 512, norm_batch = 512, input_size = 8 }
-columns = [{ key = "top1", metric = "top1" }]
-[[tables.1.rows]]
-row = "R20"
-top1 = "90"
-[[tables.1.rows]]
+{CLASSIFIERS}[[tables.1.rows]]
 row = "R20+ECA"
 module = "eca"
 top1 = "91"
