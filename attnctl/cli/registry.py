@@ -43,7 +43,7 @@ COMMANDS = (
     Command("show", LOOK, "Show everything known about one run"),
     Command("logs", LOOK, "Print the log of a run"),
     Command("cost", LOOK, "Compare the predicted time of runs with what it took"),
-    Command("diff", LOOK, "Show the fields in which two runs differ, and the changed lines of users' own code"),
+    Command("diff", LOOK, "Show how two runs differ, in fields and in own code"),
     Command("report", PUBLISH, "Print a comparison table, or a paper's table"),
     Command("verdict", PUBLISH, "Judge a paper's numbers and claims by your runs"),
     Command("papers", PUBLISH, "List the papers' tables and figures, with progress"),

@@ -20,7 +20,7 @@ def diff(
     b: run_selection.RunArgument,
     as_json: context.AsJson = False,
 ) -> None:
-    """Show the fields in which two runs differ, and the changed lines of users' own code.
+    """Show how two runs differ, in fields and in own code.
 
     Examples:
         attnctl diff 3fa2 81bc
