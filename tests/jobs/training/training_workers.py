@@ -232,3 +232,9 @@ def wait_until(condition: Callable[[], Any], seconds: float = 180) -> None:
     while not condition():
         assert time.monotonic() < end, "it did not come true in time"
         time.sleep(0.01)
+
+
+def wait_for_progress(processes: list[BaseProcess], incarnation: Incarnation) -> None:
+    """Wait until the training reports progress, which it does only in epochs that take longer than a second."""
+    wait_until(lambda: events(incarnation, "progress") or any(process.exitcode is not None for process in processes))
+    assert events(incarnation, "progress"), logs(incarnation)
