@@ -5,11 +5,13 @@ from __future__ import annotations
 import contextlib
 import json
 import shlex
+import shutil
 import socketserver
 import threading
 import time
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
 
 import psutil
 import pytest
@@ -30,9 +32,21 @@ def told(past: Past) -> list[dict[str, object]]:
 
 
 @pytest.fixture
-def ended(past: Past, monkeypatch: pytest.MonkeyPatch) -> Past:
+def programs(tmp_path: Path) -> Path:
+    """A folder with what the commands of these tests run, and without a SLURM that would be waited for."""
+    folder = tmp_path / "programs"
+    folder.mkdir()
+    for name in ("sh", "cat", "head", "sleep", "yes"):
+        found = shutil.which(name, path="/usr/bin:/bin")
+        assert found
+        (folder / name).symlink_to(found)
+    return folder
+
+
+@pytest.fixture
+def ended(past: Past, programs: Path, monkeypatch: pytest.MonkeyPatch) -> Past:
     """A sweep that ended an hour ago: one run completed, one failed."""
-    monkeypatch.setenv("PATH", "/usr/bin:/bin")
+    monkeypatch.setenv("PATH", str(programs))
     good_run, bad_run = past.specs(2)
     completed(past, good_run)
     past.attempt(bad_run, "FAILED", exit=left("error", "KeyError"))
