@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from attnctl import papers
 from attnctl.reports.replicates import Metric
-from attnctl.reports.statistics import summary
+from attnctl.reports.statistics.means import summary
 from attnctl.reports.table import Cell, ReportColumn
 from attnctl.workspace.records import Imported
 

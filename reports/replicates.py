@@ -4,21 +4,26 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
 
 from attnctl.db import RunRow
 from attnctl.lifecycle.state import State
-from attnctl.reports.statistics import Gain, Summary, summary
+from attnctl.reports.statistics.gains import Gain
+from attnctl.reports.statistics.means import Summary, summary
 from attnctl.reports.table import Cell
 from attnctl.spec import RunSpec
+from attnctl.units import quantity
 from attnctl.values import comma_join
 
 Epoch = Literal["last", "best"]
 
 NOT_RUN = "not run"
+
+EQUAL = "equal in all seeds, so there is no interval"
+"""What is to be said of a mean or a difference whose values are all equal."""
 
 BEST_ON_TEST = "the best epoch on the test set, chosen by the test set itself"
 """What is to be said of such a number."""
@@ -111,6 +116,8 @@ class Replicates:
             wanted=self.wanted,
             state=self.state(found.n if found else 0),
             runs=tuple(row.id for row in behind),
+            seeds=tuple(row.seed for row in self.done(metric)),
+            values=tuple(self.values(metric)),
             marks=marks,
         )
 
@@ -165,7 +172,25 @@ def gain_cell(ours: Cell, found: Gain | None) -> Cell:
     """The difference of a row's mean to its baseline's."""
     if found is None:
         return Cell()
-    return Cell(value=found.value, interval=found.interval, n=ours.n, wanted=ours.wanted, runs=ours.runs)
+    return Cell(
+        value=found.value,
+        interval=found.interval,
+        method=found.method if found.interval is not None else "",
+        n=len(found.values),
+        wanted=ours.wanted,
+        runs=ours.runs,
+        seeds=found.seeds,
+        values=found.values,
+        baseline=found.baseline,
+        marks=tuple(_gain_marks(ours, found)),
+    )
+
+
+def _gain_marks(ours: Cell, found: Gain) -> Iterator[str]:
+    if found.equal:
+        yield EQUAL
+    if found.method == "paired" and len(found.values) < ours.n:
+        yield f"over the {quantity(len(found.values), 'seed')} that both have"
 
 
 def finished(row: RunRow) -> bool:

@@ -26,6 +26,8 @@ class Options:
     seeds: tuple[int, ...] = ()
     epoch: Epoch = "last"
     sort: str = ""
+    unpaired: bool = False
+    """Gains have Welch's interval even where the rows share seeds."""
     all_versions: bool = False
     """Also the rows of older versions of the code, in a comparison."""
 

@@ -70,6 +70,14 @@ class Cell:
     """Sample standard deviation (ddof = 1); None with fewer than two seeds."""
     interval: tuple[float, float] | None = None
     """Of a difference to the baseline: its 95 % confidence interval, in the column's own unit."""
+    method: Literal["", "paired", "welch"] = ""
+    """Of a difference: whether its interval is that of the paired t-test or Welch's; empty where there is none."""
+    seeds: tuple[int, ...] = ()
+    """Those of `values`."""
+    values: tuple[float, ...] = ()
+    """The value of each seed; of a difference, those that the baseline's are subtracted from."""
+    baseline: tuple[float, ...] = ()
+    """Of a difference: the baseline's values; of pairs in the order of `values`."""
     n: int = 0
     """Seeds in the mean."""
     wanted: int = 0

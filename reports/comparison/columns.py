@@ -8,10 +8,10 @@ from dataclasses import dataclass, replace
 from attnctl.db import RunRow
 from attnctl.reports.comparison import metrics
 from attnctl.reports.replicates import Epoch, Metric, Replicates, finished, gain_cell
-from attnctl.reports.statistics import gain
+from attnctl.reports.significance import GAIN
+from attnctl.reports.statistics.gains import gain
 from attnctl.reports.table import Cell, ReportColumn
 
-GAIN = ".gain"
 FPS = ReportColumn(name="fps", title="FPS", decimals=0)
 SEEDS = ReportColumn(name="seeds", title="seeds", decimals=0)
 
@@ -52,6 +52,8 @@ class Line:
     plain: Replicates | None
     fps: Mapping[str, float]
     epoch: Epoch
+    unpaired: bool = False
+    """Whether gains have Welch's interval even where the rows share seeds."""
     marks: tuple[str, ...] = ()
     """Of what was trained."""
 
@@ -76,11 +78,11 @@ class Line:
         return Metric(name=name, epoch=self.epoch)
 
     def _gain(self, metric: Metric) -> Cell:
-        ours = self.runs.summary(metric)
-        plain = self.plain.summary(metric) if self.plain is not None else None
-        if ours is None or plain is None or self.plain is self.runs:
+        ours = self.runs.by_seed(metric)
+        plain = self.plain.by_seed(metric) if self.plain is not None else None
+        if not ours or not plain or self.plain is self.runs:
             return Cell()
-        return gain_cell(self.runs.cell(metric), gain(ours, plain))
+        return gain_cell(self.runs.cell(metric), gain(ours, plain, unpaired=self.unpaired))
 
     def _known(self, column: ReportColumn) -> Cell:
         """What is the same for every seed."""

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
 from attnctl.reports.comparison.grouping import Place
-from attnctl.reports.statistics import summary
+from attnctl.reports.statistics.means import summary
 from attnctl.reports.table import Cell, ReportColumn, Row
 from attnctl.workspace.records import Imported
 

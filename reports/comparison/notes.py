@@ -7,23 +7,25 @@ from collections.abc import Iterator, Mapping, Sequence
 from attnctl import own_data
 from attnctl.db import RunRow
 from attnctl.metrics import BY_KEY
-from attnctl.reports.comparison.columns import FPS, GAIN
+from attnctl.reports.comparison.columns import FPS
 from attnctl.reports.comparison.metrics import COLUMNS, definitions, primary
 from attnctl.reports.footnotes import partial_loads
 from attnctl.reports.replicates import Epoch
-from attnctl.reports.table import ReportColumn
+from attnctl.reports.significance import gain_notes
+from attnctl.reports.table import ReportColumn, ReportTable
 
 
 def notes(
     rows: Sequence[RunRow],
     varying: Mapping[str, list[str]],
-    columns: Sequence[ReportColumn],
+    table: ReportTable,
     epoch: Epoch,
     *,
     several: bool,
     fps: str,
 ) -> Iterator[str]:
-    """The notes, in order. columns: those that are shown. several: some row has several seeds. fps: its conditions."""
+    """The notes, in order. table: as it is shown. several: some row has several seeds. fps: its conditions."""
+    columns = table.columns
     metrics = [column for column in columns if column.name in COLUMNS] if rows else []
     if metrics:
         yield (
@@ -36,8 +38,7 @@ def notes(
             yield f"{column.name}: a metric of your own, on the same images; {column.better} is better."
     if several and metrics:
         yield "Mean ± sample standard deviation (ddof = 1) over the completed seeds."
-    if any(column.name.endswith(GAIN) for column in columns):
-        yield "gain: difference to the plain backbone, with Welch's 95 % confidence interval."
+    yield from gain_notes(table, "the plain backbone")
     if any(column.name in {"params", "macs"} for column in columns):
         yield (
             "params: all parameters. MACs: multiply-accumulates of convolutions and matrix products, one image. Exact."

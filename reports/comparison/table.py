@@ -51,7 +51,7 @@ def build(
     without = (*fairness.RECIPE, *([fairness.PLACEMENT] if with_placement else []))
     for place, lines in runs.items():
         texts = headers([item.rows for item in lines], varying, with_placement=with_placement)
-        made[place], unfair = _lines(lines, texts, columns, fps, options.epoch, without)
+        made[place], unfair = _lines(lines, texts, columns, fps, options, without)
         warnings += [f"{place.title}: {words}" for words in unfair]
     for place, more in imported_rows.lines(imports, list(groups), columns, with_placement=with_placement).items():
         made.setdefault(place, []).extend(more)
@@ -63,7 +63,7 @@ def build(
         groups=tuple(shown),
     )
     found = lettered(with_columns(table, options.columns))
-    said = [*notes(rows, varying, found.columns, options.epoch, several=several, fps=conditions), *_older(runs)]
+    said = [*notes(rows, varying, found, options.epoch, several=several, fps=conditions), *_older(runs)]
     return Report(table=replace(found, notes=tuple(said)), names=tuple(names), warnings=tuple(warnings))
 
 
@@ -104,18 +104,19 @@ def _lines(
     texts: Sequence[tuple[str, ...]],
     columns: Sequence[ReportColumn],
     fps: Mapping[str, float],
-    epoch: Epoch,
+    options: Options,
     without: Sequence[str],
 ) -> tuple[list[tuple[str, Row]], list[str]]:
     """The named rows of a group, and what is unfair among them."""
     names = [" ".join(filter(None, header)) for header in texts]
+    epoch = options.epoch
     compared = [Compared(name, runs.done(_metric(runs, epoch))) for name, runs in zip(names, lines, strict=True)]
     unfair = fairness.differences(compared, without)
     plain = _plain(lines)
     made = []
     for name, header, runs in zip(names, texts, lines, strict=True):
         chosen = (BEST_ON_TEST,) if epoch == "best" and not runs.rows[0].recipe.get("val_split") else ()
-        line = Line(runs=runs, plain=plain, fps=fps, epoch=epoch, marks=chosen)
+        line = Line(runs=runs, plain=plain, fps=fps, epoch=epoch, unpaired=options.unpaired, marks=chosen)
         marks = tuple(found.rows[name] for found in unfair if name in found.rows)
         made.append((name, Row(header=header, cells=tuple(line.cells(columns)), marks=marks)))
     return made, [found.warning for found in unfair]

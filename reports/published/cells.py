@@ -14,7 +14,7 @@ from attnctl.reports.published.candidates import Chosen
 from attnctl.reports.published.columns import Shown, unit_of
 from attnctl.reports.published.extra_rows import Extra
 from attnctl.reports.replicates import BEST_ON_TEST, NOT_RUN, Epoch, Metric, gain_cell
-from attnctl.reports.statistics import Summary, gain
+from attnctl.reports.statistics.gains import gain
 from attnctl.reports.table import Cell
 from attnctl.units import quantity
 from attnctl.values import SpecError
@@ -30,7 +30,7 @@ _WORDS = {True: "yes", False: "no"}
 class Filled:
     """A cell of the paper's table: published, and ours.
 
-    why: what is published is not ours. apart: ours minus published. summary: of ours, when it was trained
+    why: what is published is not ours. apart: ours minus published. by_seed: ours, where it was trained
     """
 
     published: str = ""
@@ -38,10 +38,13 @@ class Filled:
     measured: Cell
     exact: Cell
     apart: Cell
-    summary: Summary | None = None
+    by_seed: Mapping[int, float] = field(default_factory=dict)
 
-    def part(self, shown: Shown, baseline: Filled | None) -> Cell:
-        """The cell of one of our columns. baseline: the same column's cell in the group's plain row."""
+    def part(self, shown: Shown, baseline: Filled | None, *, unpaired: bool = False) -> Cell:
+        """The cell of one of our columns. baseline: the same column's cell in the group's plain row.
+
+        unpaired: gains have Welch's interval even where the rows share seeds
+        """
         match shown.part:
             case "published":
                 return Cell(printed=self.published, marks=(self.why,) if self.why else ())
@@ -52,9 +55,9 @@ class Filled:
             case "difference":
                 return self.apart
             case "gain":
-                if self.summary is None or baseline is None or baseline.summary is None or baseline is self:
+                if not self.by_seed or baseline is None or not baseline.by_seed or baseline is self:
                     return Cell()
-                return gain_cell(self.measured, gain(self.summary, baseline.summary))
+                return gain_cell(self.measured, gain(self.by_seed, baseline.by_seed, unpaired=unpaired))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,6 +72,8 @@ class Material:
     fps: Mapping[str, float]
     imports: Sequence[Imported]
     epoch: Epoch
+    unpaired: bool = False
+    """Gains have Welch's interval even where the rows share seeds."""
     extra: Extra = field(default_factory=Extra)
     """The rows that are not the paper's."""
 
@@ -109,11 +114,11 @@ class Material:
                 return _filled(published, Cell(state="cannot be run", marks=(reason,)))
             return _filled(published, Cell(state=reason or NOT_RUN))
         metric = metric_of(column, self.epoch)
-        summary = found.runs.summary(metric)
-        cell = found.runs.cell(metric, _notes_of(found, self.epoch) if summary else ())
+        by_seed = found.runs.by_seed(metric)
+        cell = found.runs.cell(metric, _notes_of(found, self.epoch) if by_seed else ())
         number = number_of(published, column) if column.key not in found.cells.elsewhere else None
         apart = cell.value - number if cell.value is not None and number is not None else None
-        return replace(_filled(published, cell), apart=Cell(value=apart, n=cell.n, runs=cell.runs), summary=summary)
+        return replace(_filled(published, cell), apart=Cell(value=apart, n=cell.n, runs=cell.runs), by_seed=by_seed)
 
     def _speed(self, row: papers.Row, column: papers.PaperColumn) -> Filled:
         published = row.published.get(column.key, "")

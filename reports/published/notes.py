@@ -10,11 +10,14 @@ from attnctl.papers.model import COUNTED
 from attnctl.reports.published.candidates import Chosen
 from attnctl.reports.published.columns import Shown
 from attnctl.reports.replicates import Epoch
+from attnctl.reports.significance import gain_notes
+from attnctl.reports.table import ReportTable
 from attnctl.values import comma_join
 
 
 def notes(
     table: papers.PaperTable,
+    made: ReportTable,
     shown: Sequence[Shown],
     chosen: Iterable[Chosen],
     *,
@@ -24,9 +27,10 @@ def notes(
     extra: bool = False,
     replaced: bool = False,
 ) -> Iterator[str]:
-    """The notes, in order. changed: a sentence on what replaces the paper's values. fps: its conditions.
+    """The notes, in order. made: the table as it is shown. fps: its conditions.
 
-    extra: whether rows that are not the paper's stand below. replaced: whether another recipe replaces the paper's
+    changed: a sentence on what replaces the paper's values. extra: whether rows that are not the paper's stand below.
+    replaced: whether another recipe replaces the paper's
     """
     parts = {item.part for item in shown}
     ours = [item.of for item in shown if item.part not in {"published", "exact"}]
@@ -46,8 +50,7 @@ def notes(
         yield "difference: ours minus published."
     if other := _elsewhere(trained):
         yield f"Numbers measured with {other} are not comparable with the published ones; no difference is shown."
-    if "gain" in parts:
-        yield "gain: measured minus the group's plain network, with Welch's 95 % confidence interval."
+    yield from gain_notes(made, "the group's plain network")
     if trained:
         yield "The best measured value of each group is bold, the second best underlined."
     yield from _counting(table, shown)

@@ -51,7 +51,15 @@ def build(
     papers_table, table = table, with_rows(table, extra)
     chosen = runs_of(table, cells, found, options, asked=asked) | runs_of(table, extra.cells, extra.found, options)
     fps, conditions = of_specs(_networks(chosen), speeds) if _has_fps(table) else ({}, "")
-    material = Material(table=table, chosen=chosen, fps=fps, imports=imports, epoch=options.epoch, extra=extra)
+    material = Material(
+        table=table,
+        chosen=chosen,
+        fps=fps,
+        imports=imports,
+        epoch=options.epoch,
+        unpaired=options.unpaired,
+        extra=extra,
+    )
     gains = _gains(table, chosen, options, extra)
     shown = columns_of(papers_table, gains=gains, elsewhere=_elsewhere(papers_table, cells, imports))
     usual = overridden.usual(cells)
@@ -68,6 +76,7 @@ def build(
     changed = overridden.note(usual, cells)
     said = notes(
         table,
+        made,
         visible,
         chosen.values(),
         epoch=options.epoch,
@@ -187,7 +196,9 @@ def _lines(
             Row(
                 header=(row.printed,),
                 cells=tuple(
-                    filled[row.name, item.of.key].part(item, filled[plain.name, item.of.key] if plain else None)
+                    filled[row.name, item.of.key].part(
+                        item, filled[plain.name, item.of.key] if plain else None, unpaired=material.unpaired
+                    )
                     for item in shown
                 ),
                 marks=_marks(row),

@@ -9,7 +9,8 @@ from attnctl import papers
 from attnctl.reports.published.candidates import Chosen
 from attnctl.reports.published.cells import metric_of, number_of, waiting
 from attnctl.reports.replicates import NOT_RUN, Epoch
-from attnctl.reports.statistics import Summary, interval, more_seeds
+from attnctl.reports.statistics.means import Summary, interval
+from attnctl.reports.statistics.needed import more_seeds
 
 
 class Finding(StrEnum):

@@ -15,7 +15,9 @@ from attnctl.reports.fairness import Compared
 from attnctl.reports.published.candidates import Chosen
 from attnctl.reports.published.cells import metric_of, number_of
 from attnctl.reports.replicates import NOT_RUN, Epoch
-from attnctl.reports.statistics import Summary, interval, more_seeds, paired
+from attnctl.reports.statistics.gains import paired
+from attnctl.reports.statistics.means import Summary, interval
+from attnctl.reports.statistics.needed import more_seeds
 from attnctl.values import SpecError
 
 Runs = Mapping[tuple[str, str], Chosen]

@@ -9,8 +9,9 @@ from itertools import groupby
 from attnctl.papers import audit
 from attnctl.papers.model import COUNTED
 from attnctl.reports.footnotes import lettered
-from attnctl.reports.replicates import BEST_ON_TEST
-from attnctl.reports.statistics import MOST_SEEDS
+from attnctl.reports.replicates import BEST_ON_TEST, EQUAL
+from attnctl.reports.statistics.means import Summary
+from attnctl.reports.statistics.needed import MOST_SEEDS
 from attnctl.reports.table import Cell, Group, ReportColumn, ReportTable, Row
 from attnctl.reports.verdict.cells import CellVerdict, Finding
 from attnctl.reports.verdict.claims import ClaimVerdict, Comparison, Support
@@ -98,7 +99,7 @@ def _cell_row(item: CellVerdict) -> Row:
         n=seeds,
         state=state,
         runs=item.runs,
-        marks=tuple(filter(None, (_elsewhere(item.elsewhere), item.candidates))),
+        marks=tuple(filter(None, (_elsewhere(item.elsewhere), item.candidates, _equal(ours)))),
     )
     finding = str(item.finding)
     if item.finding is Finding.NOT_SETTLED:
@@ -110,7 +111,7 @@ def _cell_row(item: CellVerdict) -> Row:
             measured,
             Cell(value=seeds or None, n=seeds),
             Cell(printed=finding),
-            Cell(printed=_more(item.more, seeds) if item.finding is Finding.NOT_SETTLED else ""),
+            Cell(printed=_more(item.more, ours) if item.finding is Finding.NOT_SETTLED else ""),
         ),
     )
 
@@ -119,11 +120,16 @@ def _elsewhere(words: str) -> str:
     return f"measured with {words}, so not comparable with the published value" if words else ""
 
 
-def _more(more: int | None, seeds: int) -> str:
-    """The number of seeds; with a single one, the spread is unknown."""
-    if more is not None:
-        return str(more)
-    return "1 or more" if seeds == 1 else f"over {MOST_SEEDS}"
+def _more(more: int | None, measured: Summary | None) -> str:
+    """The number of seeds; with a single one, or with equal results, the spread is unknown."""
+    if more is not None or measured is None:
+        return "" if more is None else str(more)
+    return "1 or more" if measured.n == 1 or measured.equal else f"over {MOST_SEEDS}"
+
+
+def _equal(measured: Summary | None) -> str:
+    """A footnote on results without an interval."""
+    return EQUAL if measured is not None and measured.equal else ""
 
 
 # -------------------------------------------------------------------------------------------------------------- claims
@@ -141,7 +147,7 @@ def _comparison_row(item: Comparison) -> Row:
     ours = item.measured
     counted = item.column.metric in COUNTED
     seeds = ours.n if ours is not None and not counted else 0
-    marks = [f"measured with {item.elsewhere}" if item.elsewhere else "", *item.unlike]
+    marks = [f"measured with {item.elsewhere}" if item.elsewhere else "", *item.unlike, _equal(ours)]
     unshown = item.printed is Support.CONTRADICTED
     return Row(
         header=(f"{item.better.name} against {item.other.name}", item.column.title),
@@ -162,7 +168,7 @@ def _comparison_row(item: Comparison) -> Row:
             ),
             Cell(value=seeds or None, n=seeds),
             Cell(printed=str(item.support)),
-            Cell(printed=_more(item.more, seeds) if seeds and item.support is Support.OPEN else ""),
+            Cell(printed=_more(item.more, ours) if seeds and item.support is Support.OPEN else ""),
         ),
     )
 

@@ -17,7 +17,7 @@ from attnctl.reports.replicates import (
     of_versions,
     states_of,
 )
-from attnctl.reports.statistics import Gain
+from attnctl.reports.statistics.gains import gain
 from attnctl.reports.table import Cell
 from tests.reports.report_rows import rows
 
@@ -89,6 +89,8 @@ def test_a_gain_needs_two_numbers_and_several_seeds_for_one(ours: int, baseline:
 
 def test_a_gain_is_of_our_runs() -> None:
     ours = Cell(value=92.0, n=2, wanted=3, runs=("a", "b"))
-    cell = gain_cell(ours, Gain(value=0.5, interval=(0.1, 0.9)))
-    assert (cell.value, cell.interval, cell.n, cell.wanted, cell.runs) == (0.5, (0.1, 0.9), 2, 3, ("a", "b"))
+    found = gain({0: 91.0, 1: 93.0}, {0: 90.0, 1: 91.0, 2: 92.0})
+    cell = gain_cell(ours, found)
+    assert (cell.value, cell.interval, cell.n, cell.wanted, cell.runs) == (1.5, found.interval, 2, 3, ("a", "b"))
+    assert (cell.seeds, cell.values, cell.baseline) == ((0, 1), (91.0, 93.0), (90.0, 91.0))
     assert gain_cell(ours, None) == Cell()

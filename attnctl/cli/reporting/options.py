@@ -102,7 +102,14 @@ class ShownOptions:
             autocompletion=completion.sort_keys,
         ),
     ] = None
-
+    unpaired: Annotated[
+        bool,
+        typer.Option(
+            "--unpaired",
+            help="Give gains Welch's interval, even where rows share seeds.",
+            rich_help_panel=WHAT,
+        ),
+    ] = False
     all_versions: Annotated[
         bool,
         typer.Option(
@@ -127,6 +134,7 @@ class ShownOptions:
             seeds=tuple(_seed(part) for given in self.seed or () for part in split_seeds(given)),
             epoch=self.epoch,
             sort=self.sort or "",
+            unpaired=self.unpaired,
             all_versions=self.all_versions,
         )
         return Request(

@@ -51,6 +51,7 @@ class Request:
             "--epoch": options.epoch if options.epoch != "last" else "",
             "--sort": options.sort,
             "--eval": ",".join(self.evaluated),
+            "--unpaired": "yes" if options.unpaired else "",
             "--all-versions": "yes" if options.all_versions else "",
         }
         return {option: value for option, value in values.items() if value}

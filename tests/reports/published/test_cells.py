@@ -22,13 +22,28 @@ def test_the_gain_is_over_the_groups_plain_network(workspace: Workspace) -> None
     assert line(report.table, "ResNet50", report.names)["top1.gain"].value is None
     gain = line(report.table, "ResNet50+SE", report.names)["top1.gain"]
     assert gain.value == pytest.approx(1.0)
-    assert gain.interval is not None
-    assert gain.interval[0] < 1.0 < gain.interval[1]
+    assert gain.interval is None  # 1.0 in both seeds
+    assert "equal in all seeds, so there is no interval" in footnotes(report.table, gain)
     single = line(report.table, "ResNet50+CBAM", report.names)["top1.gain"]
     assert single.value == pytest.approx(1.5)
     assert single.interval is None
     assert line(report.table, "ResNet101", report.names)["top1.gain"].value is None
-    assert any("Welch" in note for note in report.table.notes)
+
+
+def test_a_gain_has_the_interval_of_pairs_or_by_option_welchs(workspace: Workspace, tmp_path: Path) -> None:
+    own = Workspace(tmp_path)
+    for name, values in (("ResNet50", (60.0, 62.0)), ("ResNet50+SE", (61.0, 63.2))):
+        for spec, value in zip(specs(EAN2, name, ("0", "1")), values, strict=True):
+            train(own, spec, value)
+    report = build(own, EAN2)
+    gain = line(report.table, "ResNet50+SE", report.names)["top1.gain"]
+    assert gain.interval == pytest.approx((1.1 - 12.7062 * 0.1, 1.1 + 12.7062 * 0.1), abs=1e-4)
+    assert any("paired t-test" in note for note in report.table.notes)
+    welch = build(workspace, EAN2, options=Options(unpaired=True))
+    gain = line(welch.table, "ResNet50+SE", welch.names)["top1.gain"]
+    assert gain.interval is not None
+    assert gain.interval[0] < 1.0 < gain.interval[1]
+    assert any("Welch" in note for note in welch.table.notes)
 
 
 def test_a_gain_needs_several_seeds(workspace: Workspace) -> None:

@@ -58,13 +58,18 @@ def test_pairs_of_seeds_settle_what_two_means_do_not(tmp_path: Path) -> None:
 
 
 def test_a_worse_row_contradicts_its_claim(tmp_path: Path) -> None:
-    found = judged(tmp_path, {EAN: {0: 70.0, 1: 71.0}, SE: {0: 72.0, 1: 73.0}}, claim((EAN, SE)))
+    found = judged(tmp_path, {EAN: {0: 70.0, 1: 71.0}, SE: {0: 72.0, 1: 73.05}}, claim((EAN, SE)))
     assert found.support is Support.CONTRADICTED
 
 
 def test_the_lower_value_can_be_the_better_one(tmp_path: Path) -> None:
-    values = {EAN: {0: 70.0, 1: 71.0}, SE: {0: 72.0, 1: 73.0}}
+    values = {EAN: {0: 70.0, 1: 71.0}, SE: {0: 72.0, 1: 73.05}}
     assert judged(tmp_path, values, claim((EAN, SE), top1="lower")).support is Support.SUPPORTED
+
+
+def test_equal_differences_settle_nothing(tmp_path: Path) -> None:
+    found = only(judged(tmp_path, {EAN: {0: 70.0, 1: 71.0}, SE: {0: 69.0, 1: 70.0}}, claim((EAN, SE))))
+    assert (found.support, found.interval, found.more) == (Support.OPEN, None, None)
 
 
 def test_only_seeds_that_both_rows_have_count(tmp_path: Path) -> None:
@@ -86,7 +91,8 @@ def test_an_open_comparison_says_how_many_seeds_would_settle_it(tmp_path: Path) 
 
 
 def test_a_claim_needs_all_its_comparisons_or_most(tmp_path: Path) -> None:
-    values = {EAN: {0: 70.0, 1: 71.0}, SE: {0: 69.0, 1: 70.0}, CA: {0: 72.0, 1: 73.0}, "ResNet50": {0: 60.0, 1: 61.0}}
+    values = {EAN: {0: 70.0, 1: 71.0}, SE: {0: 69.0, 1: 70.05}, CA: {0: 72.0, 1: 73.05}}
+    values["ResNet50"] = {0: 60.0, 1: 61.05}
     pairs = [(EAN, SE), (EAN, CA), (EAN, "ResNet50")]
     assert judged(tmp_path, values, claim(*pairs)).support is Support.CONTRADICTED
     assert judged(tmp_path, values, claim(*pairs, most=True)).support is Support.SUPPORTED
@@ -95,7 +101,7 @@ def test_a_claim_needs_all_its_comparisons_or_most(tmp_path: Path) -> None:
 
 
 def test_runs_on_other_data_are_compared_with_each_other_and_say_so(tmp_path: Path) -> None:
-    values = {EAN: {0: 70.0, 1: 71.0}, SE: {0: 69.0, 1: 70.0}}
+    values = {EAN: {0: 70.0, 1: 71.0}, SE: {0: 69.0, 1: 70.05}}
     found = judged(tmp_path, values, claim((EAN, SE)), all={"dataset": "digits"})
     assert (found.support, found.elsewhere) == (Support.SUPPORTED, "dataset=digits")
     mixed = only(judged(tmp_path / "b", values, claim((EAN, SE)), **{EAN: {"dataset": "digits"}}))
