@@ -267,11 +267,25 @@ class Index:
         members: dict[str, list[str]] = defaultdict(list)
         for name, run in self._rows("SELECT sweep, run FROM sweep_run ORDER BY sweep, position"):
             members[name].append(run)
-        query = "SELECT name, created, command FROM sweep WHERE problem IS NULL ORDER BY created, name"
+        query = """
+            SELECT name, created, command, paper, "table", figure FROM sweep WHERE problem IS NULL
+            ORDER BY created, name"""
         return [
-            Sweep(name=name, created=created, command=shlex.split(command), runs=members[name])
-            for name, created, command in self._rows(query)
+            Sweep(
+                name=name,
+                created=created,
+                command=shlex.split(command),
+                runs=members[name],
+                paper=paper,
+                table=table,
+                figure=figure,
+            )
+            for name, created, command, paper, table, figure in self._rows(query)
         ]
+
+    def broken_sweeps(self) -> dict[str, str]:
+        """Name -> error message of the sweeps whose file cannot be read."""
+        return dict(self._rows("SELECT name, problem FROM sweep WHERE problem IS NOT NULL ORDER BY name"))
 
     def table_sweeps(self) -> list[PaperSweep]:
         """The sweeps of papers' tables and figures, newest first."""

@@ -39,6 +39,7 @@ COMMANDS = (
     Command("reproduce", RUN, "Train a paper's tables, and judge its numbers"),
     Command("cancel", RUN, "Cancel runs, or all runs of a sweep"),
     Command("status", LOOK, "Show the state of every run, and why"),
+    Command("sweeps", LOOK, "List the sweeps with their runs, dates and commands"),
     Command("why", LOOK, "Explain why a run is in its state, and what to do"),
     Command("show", LOOK, "Show everything known about one run"),
     Command("logs", LOOK, "Print the log of a run"),
@@ -89,7 +90,8 @@ COMMANDS = (
     Command("trust", WORKSPACE, "Let the commands of a settings file run"),
     Command("doctor", WORKSPACE, "Check this machine, and say how to fix problems"),
     Command("gc", WORKSPACE, "Delete checkpoints and leftovers no longer needed", module="gc_"),
-    Command("rm", WORKSPACE, "Remove a sweep, and its runs with --runs"),
+    Command("du", WORKSPACE, "Show what uses the space, by sweep or run"),
+    Command("rm", WORKSPACE, "Remove a run, or a sweep and its runs with --runs"),
     Command("merge", WORKSPACE, "Merge the runs of another workspace into this one"),
     Command(
         "db",
