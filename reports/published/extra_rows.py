@@ -10,9 +10,10 @@ from attnctl import papers
 from attnctl.db import RunRow
 from attnctl.papers.runs import Cells
 from attnctl.spec import NO_MODULE, RunSpec, recipe_fields
+from attnctl.values import Scalar
 from attnctl.workspace.records import RecordError
 
-Training = tuple[object, ...]
+Training = tuple[str, str, str, tuple[Scalar, ...]]
 """What a run shares with a row of the table: model, backbone, data set, recipe."""
 
 
@@ -30,7 +31,7 @@ class Extra:
 
 
 @dataclass(frozen=True)
-class _Place:
+class Place:
     """A training of the table: the row that it was first found in, and the columns that it fills."""
 
     row: papers.Row
@@ -44,24 +45,28 @@ def extra_rows(table: papers.PaperTable, cells: Sequence[Cells], runs: Iterable[
     hyperparameters at this placement.
     """
     known = {spec.family for item in cells for spec in item.specs}
-    places = _places(cells)
+    places = trainings(cells)
     by_row: dict[tuple[str, str], dict[tuple[str, ...], dict[str, list[RunRow]]]] = {}
     for run in runs:
         if run.family in known or not run.family:
             continue
-        training = (run.model, run.backbone, run.dataset, run.recipe_values)
-        for place in places.get(training, ()):
+        for place in places.get(training_of(run), ()):
             columns = by_row.setdefault((place.row.on, _name(run)), {}).setdefault(place.columns, {})
             columns.setdefault(run.lineage or run.family, []).append(run)
     return _assembled(table, by_row)
 
 
-def _places(cells: Sequence[Cells]) -> Mapping[Training, Sequence[_Place]]:
+def training_of(run: RunRow) -> Training:
+    """The run's, to look up in `trainings`."""
+    return run.model, run.backbone, run.dataset, run.recipe_values
+
+
+def trainings(cells: Sequence[Cells]) -> Mapping[Training, Sequence[Place]]:
     """The trainings of the table, each with the columns that it fills in the first group that has it.
 
     With another backbone than the paper's, all groups have the same trainings.
     """
-    places: dict[Training, dict[tuple[str, ...], _Place]] = defaultdict(dict)
+    places: dict[Training, dict[tuple[str, ...], Place]] = defaultdict(dict)
     for item in cells:
         for variant in item.variants:
             spec = variant[0]
@@ -69,7 +74,7 @@ def _places(cells: Sequence[Cells]) -> Mapping[Training, Sequence[_Place]]:
             training = (spec.model, spec.backbone, spec.dataset, recipe)
             first = next(iter(places[training].values()), None)
             if first is None or first.row.on == item.row.on:
-                places[training].setdefault(item.columns, _Place(item.row, item.columns))
+                places[training].setdefault(item.columns, Place(item.row, item.columns))
     return {training: list(found.values()) for training, found in places.items()}
 
 

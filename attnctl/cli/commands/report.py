@@ -74,10 +74,8 @@ def _gathered(index: Index, request: Request, path: Path | None) -> Gathered:
     request = resolved(index, request)
     if path is None:
         gathered = gather(index, request)
-        if request.table is not None and not gathered.rows and index.runs():
-            output.note(
-                "none of the runs here has a network, data set and recipe of this table; `attnctl report` shows them"
-            )
+        for note in gathered.notes:
+            output.note(note)
         return gathered
     from attnctl.reports import lock
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from attnctl import papers
 from attnctl.cli import sweep_records
-from attnctl.cli.reporting import paper_tables
+from attnctl.cli.reporting import outside_runs, paper_tables
 from attnctl.papers.runs import Overrides, Settings, cells_of
 from attnctl.reports import comparison, missing, published
 from attnctl.reports.evaluated import with_evaluations
@@ -59,11 +59,15 @@ class Request:
 
 @dataclass(frozen=True, kw_only=True)
 class Gathered:
-    """A report, the runs that it was made of, and the commands that train what it lacks."""
+    """A report, the runs that it was made of, and the commands that train what it lacks.
+
+    notes: which runs are in none of the rows of a paper's table, and why
+    """
 
     report: Report
     rows: Sequence[RunRow]
     missing: Sequence[str] = ()
+    notes: Sequence[str] = ()
 
 
 def resolved(index: Index, request: Request) -> Request:
@@ -146,7 +150,8 @@ def _of_table(index: Index, request: Request, table: PaperTable) -> Gathered:
     rows = [row for rows in runs.values() for row in rows]
     known = {row.id for row in rows}
     rows += [row for row in others if row.id in behind and row.id not in known]
-    return Gathered(report=report, rows=rows, missing=commands)
+    notes = outside_runs.notes(index, table, request.table or "", cells, others)
+    return Gathered(report=report, rows=rows, missing=commands, notes=notes)
 
 
 def _settings(index: Index, request: Request, table: PaperTable) -> tuple[Settings, bool]:

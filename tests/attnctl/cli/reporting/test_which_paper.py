@@ -23,7 +23,7 @@ from tests.attnctl.cli.cli_run import Run, assert_refused, listing
 from tests.attnctl.cli.own_module import MODULE
 
 TINY = ("--epochs", "1", "--input-size", "8", "--batch", "256", "--norm-batch", "256")
-NONE_OF_IT = "none of the runs here has a network, data set and recipe of this table; `attnctl report` shows them\n"
+NETWORKS = {"ela:3": "yolox_nano cspdarknet_nano on voc07", "ela:8": "deeplabv3 resnet50 on voc12-seg"}
 ELA_3 = "CA and its modification with GN in YOLOX-Nano on Pascal VOC2007"
 
 
@@ -40,11 +40,23 @@ def record_sweep(folder: Path, name: str, runs: list[str] | None = None, **part:
     create_exclusive(Workspace(folder).sweep(name), sweep.encode())
 
 
+def in_no_row(count: int, table: str, sweep: str = "modules") -> str:
+    """What a report says of runs on digits, of which the table has none."""
+    return (
+        f"{count} runs (sweep {sweep}) are in no row of {table}: they train resnet20 on digits, and the rows train "
+        f"{NETWORKS[table]}\n`attnctl report {sweep}` shows them; `attnctl sweep --table {table}` trains the rows of "
+        "the table\n"
+    )
+
+
 def test_after_a_sweep_of_a_module_the_table_is_of_its_paper(folder: Path, attnctl: Run) -> None:
     assert attnctl("sweep", "ela", "--kernel", "5,7", *TINY).code == 0
     result = attnctl("report", "--table", "3")
     assert result.code == 0
-    assert result.err == "table 3 of ELA, whose module ela was swept in this workspace\n" + NONE_OF_IT
+    sweep = next(Workspace(folder).sweeps.glob("ela-*.json")).stem
+    assert result.err == (
+        "table 3 of ELA, whose module ela was swept in this workspace\n" + in_no_row(2, "ela:3", sweep)
+    )
     assert result.out.startswith(f"ELA, table 3: {ELA_3}")
     result = attnctl("figure", "1", "-o", "one.svg")
     assert (result.code, result.err.splitlines()[0]) == (
@@ -58,7 +70,7 @@ def test_the_plain_backbone_beside_it_changes_nothing(folder: Path, attnctl: Run
     result = attnctl("report", "--table", "3")
     assert (result.code, result.err) == (
         0,
-        "table 3 of ELA, whose module ela was swept in this workspace\n" + NONE_OF_IT,
+        "table 3 of ELA, whose module ela was swept in this workspace\n" + in_no_row(3, "ela:3"),
     )
 
 
@@ -82,7 +94,7 @@ def test_a_table_that_only_one_of_them_has_is_taken(folder: Path, attnctl: Run) 
     result = attnctl("report", "--table", "8")
     assert (result.code, result.err) == (
         0,
-        "table 8 of ELA, whose module ela was swept in this workspace\n" + NONE_OF_IT,
+        "table 8 of ELA, whose module ela was swept in this workspace\n" + in_no_row(2, "ela:8"),
     )
     record_sweep(folder, "first", paper="nam", table="1")
     record_sweep(folder, "second", paper="an", table="1")
@@ -90,14 +102,20 @@ def test_a_table_that_only_one_of_them_has_is_taken(folder: Path, attnctl: Run) 
     assert (result.code, result.err.count("\n")) == (2, 3)
     record_sweep(folder, "third", paper="ela", table="1")
     result = attnctl("report", "--table", "8")
-    assert result.err == "table 8 of ELA, the only paper with one of those swept in this workspace\n" + NONE_OF_IT
+    assert result.err == (
+        "table 8 of ELA, the only paper with one of those swept in this workspace\n" + in_no_row(2, "ela:8")
+    )
 
 
 def test_a_swept_paper_takes_precedence_over_swept_modules(folder: Path, attnctl: Run) -> None:
     sweep_modules(folder, "ela")
     record_sweep(folder, "first", paper="nam", table="1")
     result = attnctl("report", "--table", "3")
-    assert (result.code, result.err) == (0, "table 3 of NAM, the only paper swept in this workspace\n" + NONE_OF_IT)
+    assert (result.code, result.err) == (
+        0,
+        "table 3 of NAM, the only paper swept in this workspace\n"
+        "the numbers of nam:3 are computed, not trained; `attnctl report modules` shows the runs here\n",
+    )
 
 
 def test_a_table_that_the_modules_paper_lacks_is_refused_with_those_that_have_it(folder: Path, attnctl: Run) -> None:
