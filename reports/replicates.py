@@ -175,7 +175,7 @@ def gain_cell(ours: Cell, found: Gain | None) -> Cell:
     return Cell(
         value=found.value,
         interval=found.interval,
-        method=found.method if found.interval is not None else "",
+        method=found.method,
         n=len(found.values),
         wanted=ours.wanted,
         runs=ours.runs,

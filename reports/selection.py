@@ -28,6 +28,8 @@ class Options:
     sort: str = ""
     unpaired: bool = False
     """Gains have Welch's interval even where the rows share seeds."""
+    statistics: bool = False
+    """Also columns with the tests behind each gain."""
     all_versions: bool = False
     """Also the rows of older versions of the code, in a comparison."""
 

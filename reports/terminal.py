@@ -25,7 +25,7 @@ PLAIN_WIDTH = 100_000
 GAP = 2
 """Blanks between two columns."""
 
-SUPERSCRIPT = str.maketrans("0123456789abcdefghijklmnoprstuvwxyz", "⁰¹²³⁴⁵⁶⁷⁸⁹ᵃᵇᶜᵈᵉᶠᵍʰⁱʲᵏˡᵐⁿᵒᵖʳˢᵗᵘᵛʷˣʸᶻ")
+SUPERSCRIPT = str.maketrans("0123456789abcdefghijklmnoprstuvwxyz*†", "⁰¹²³⁴⁵⁶⁷⁸⁹ᵃᵇᶜᵈᵉᶠᵍʰⁱʲᵏˡᵐⁿᵒᵖʳˢᵗᵘᵛʷˣʸᶻ*†")
 
 
 def renderable(table: ReportTable) -> Shown:

@@ -10,8 +10,9 @@ from attnctl.metrics import BY_KEY
 from attnctl.reports.comparison.columns import FPS
 from attnctl.reports.comparison.metrics import COLUMNS, definitions, primary
 from attnctl.reports.footnotes import partial_loads
-from attnctl.reports.replicates import Epoch
-from attnctl.reports.significance import gain_notes
+from attnctl.reports.ranking import bold_notes
+from attnctl.reports.selection import Options
+from attnctl.reports.significance import Comparisons, gain_notes
 from attnctl.reports.table import ReportColumn, ReportTable
 
 
@@ -19,26 +20,30 @@ def notes(
     rows: Sequence[RunRow],
     varying: Mapping[str, list[str]],
     table: ReportTable,
-    epoch: Epoch,
+    tests: Comparisons,
+    options: Options,
     *,
     several: bool,
     fps: str,
 ) -> Iterator[str]:
-    """The notes, in order. table: as it is shown. several: some row has several seeds. fps: its conditions."""
-    columns = table.columns
+    """The notes, in order. table: as it is shown. tests: of its gains.
+
+    several: some row has several seeds. fps: its conditions.
+    """
+    columns, epoch = table.columns, options.epoch
     metrics = [column for column in columns if column.name in COLUMNS] if rows else []
     if metrics:
         yield (
             f"{definitions(metrics)}{' on' if _accuracy(metrics) else '; on'} {_where(rows)} "
-            f"{'after the LAST epoch' if epoch == 'last' else f'in the epoch with the highest {_decisive(rows)}'}. "
-            "The highest of each group is bold, the second underlined."
+            f"{'after the LAST epoch' if epoch == 'last' else f'in the epoch with the highest {_decisive(rows)}'}."
         )
+        yield from bold_notes(table, "the highest", unpaired=options.unpaired)
     for column in columns:
         if column.measured and column.name not in COLUMNS and rows:
             yield f"{column.name}: a metric of your own, on the same images; {column.better} is better."
     if several and metrics:
         yield "Mean ± sample standard deviation (ddof = 1) over the completed seeds."
-    yield from gain_notes(table, "the plain backbone")
+    yield from gain_notes(table, tests)
     if any(column.name in {"params", "macs"} for column in columns):
         yield (
             "params: all parameters. MACs: multiply-accumulates of convolutions and matrix products, one image. Exact."

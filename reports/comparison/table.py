@@ -18,11 +18,15 @@ from attnctl.reports.ranking import ranked
 from attnctl.reports.replicates import BEST_ON_TEST, Epoch, Metric, Replicates, has_gain
 from attnctl.reports.report import Report, matching
 from attnctl.reports.selection import ALL, Options, ordered, with_columns
+from attnctl.reports.significance import symbols, wants_statistics, with_marks
 from attnctl.reports.speeds import of_runs
 from attnctl.reports.table import Group, ReportColumn, ReportTable, Row
 from attnctl.spec import NO_MODULE
 from attnctl.units import quantity
 from attnctl.workspace.records import Imported, Speed
+
+BASELINE = "the plain backbone"
+"""What gains are differences to."""
 
 
 def build(
@@ -62,8 +66,10 @@ def build(
         columns=columns,
         groups=tuple(shown),
     )
-    found = lettered(with_columns(table, options.columns))
-    said = [*notes(rows, varying, found, options.epoch, several=several, fps=conditions), *_older(runs)]
+    more = options.statistics or wants_statistics(options.columns)
+    table, tests = with_marks(table, BASELINE, statistics=more)
+    found = lettered(with_columns(table, options.columns), symbols(BASELINE))
+    said = [*notes(rows, varying, found, tests, options, several=several, fps=conditions), *_older(runs)]
     return Report(table=replace(found, notes=tuple(said)), names=tuple(names), warnings=tuple(warnings))
 
 
@@ -131,6 +137,8 @@ def _groups(
     for place, lines in made.items():
         kept = ordered([(name, row) for name, row in lines if name in wanted], columns, options.sort)
         if kept:
-            groups.append(Group(title=place.title, rows=ranked([row for _, row in kept], columns)))
+            groups.append(
+                Group(title=place.title, rows=ranked([row for _, row in kept], columns, unpaired=options.unpaired))
+            )
             names += [name for name, _ in kept]
     return groups, names

@@ -9,8 +9,9 @@ from attnctl.papers import audit
 from attnctl.papers.model import COUNTED
 from attnctl.reports.published.candidates import Chosen
 from attnctl.reports.published.columns import Shown
-from attnctl.reports.replicates import Epoch
-from attnctl.reports.significance import gain_notes
+from attnctl.reports.ranking import bold_notes
+from attnctl.reports.selection import Options
+from attnctl.reports.significance import Comparisons, gain_notes
 from attnctl.reports.table import ReportTable
 from attnctl.values import comma_join
 
@@ -18,16 +19,17 @@ from attnctl.values import comma_join
 def notes(
     table: papers.PaperTable,
     made: ReportTable,
+    tests: Comparisons,
     shown: Sequence[Shown],
     chosen: Iterable[Chosen],
     *,
-    epoch: Epoch,
+    options: Options,
     changed: str,
     fps: str,
     extra: bool = False,
     replaced: bool = False,
 ) -> Iterator[str]:
-    """The notes, in order. made: the table as it is shown. fps: its conditions.
+    """The notes, in order. made: the table as it is shown. tests: of its gains. fps: its conditions.
 
     changed: a sentence on what replaces the paper's values. extra: whether rows that are not the paper's stand below.
     replaced: whether another recipe replaces the paper's
@@ -43,16 +45,17 @@ def notes(
             "or place."
         )
     if trained:
-        yield f"Measured: {_where(trained)} {'after the LAST epoch' if epoch == 'last' else 'in the best epoch'}."
+        epoch = "after the LAST epoch" if options.epoch == "last" else "in the best epoch"
+        yield f"Measured: {_where(trained)} {epoch}."
     if any(item.runs.wanted > 1 for item in trained):
         yield "Mean ± sample standard deviation (ddof = 1) over the completed seeds."
     if "difference" in parts:
         yield "difference: ours minus published."
     if other := _elsewhere(trained):
         yield f"Numbers measured with {other} are not comparable with the published ones; no difference is shown."
-    yield from gain_notes(made, "the group's plain network")
+    yield from gain_notes(made, tests)
     if trained:
-        yield "The best measured value of each group is bold, the second best underlined."
+        yield from bold_notes(made, "the best measured value", unpaired=options.unpaired)
     yield from _counting(table, shown)
     if fps and any(column.kind == "fps" for column in ours):
         yield f"FPS: images per second of inference; {fps}."

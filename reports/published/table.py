@@ -21,6 +21,7 @@ from attnctl.reports.ranking import ranked
 from attnctl.reports.replicates import has_gain
 from attnctl.reports.report import Report
 from attnctl.reports.selection import ALL, Options, ordered, with_columns
+from attnctl.reports.significance import symbols, wants_statistics, with_marks
 from attnctl.reports.speeds import of_specs
 from attnctl.reports.table import Group, ReportTable, Row
 from attnctl.spec import RunSpec
@@ -28,6 +29,9 @@ from attnctl.workspace.records import Imported, Speed
 
 Runs = Mapping[tuple[str, str], Chosen]
 """What fills a cell, by its row's name and its column's key."""
+
+BASELINE = "the group's plain network"
+"""What gains are differences to."""
 
 
 def build(
@@ -71,15 +75,18 @@ def build(
         columns=tuple(item.column for item in shown),
         groups=tuple(groups),
     )
-    made = lettered(with_columns(whole, options.columns))
+    more = options.statistics or wants_statistics(options.columns)
+    whole, tests = with_marks(whole, BASELINE, statistics=more)
+    made = lettered(with_columns(whole, options.columns), symbols(BASELINE))
     visible = [item for item in shown if item.column in made.columns]
     changed = overridden.note(usual, cells)
     said = notes(
         table,
         made,
+        tests,
         visible,
         chosen.values(),
-        epoch=options.epoch,
+        options=options,
         changed=changed,
         fps=conditions,
         extra=bool(extra.rows),
@@ -167,7 +174,9 @@ def _groups(
         ]
         lines = ordered(lines, columns, options.sort)
         if lines:
-            groups.append(Group(title=rows[0].group, rows=ranked([line for _, line in lines], columns)))
+            groups.append(
+                Group(title=rows[0].group, rows=ranked([line for _, line in lines], columns, unpaired=options.unpaired))
+            )
             names += [name for name, _ in lines]
             warnings += [f"{rows[0].group or table.name}: {words}" for words in unfair.warnings]
     return groups, names, warnings

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from attnctl.reports.statistics.means import ROUNDING, Summary, interval, quantile, summary
+from attnctl.reports.statistics.means import ROUNDING, Summary, interval, quantile, summary, welch_error
 
 LEAST_PAIRS = 2
 """Seeds that two rows must share, so that their difference is that of pairs."""
@@ -90,10 +89,7 @@ def _welch(ours: Summary, baseline: Summary) -> tuple[float, float] | None:
     """Welch's interval: the two sides may differ in their spread and number of seeds."""
     if ours.spread is None or baseline.spread is None or (ours.equal and baseline.equal):
         return None
-    parts = [(item.spread or 0.0) ** 2 / item.n for item in (ours, baseline)]
-    # Welch-Satterthwaite, in shares of the whole, so that a tiny spread does not vanish when it is squared.
-    shares = [part / sum(parts) for part in parts]
-    freedom = 1 / sum(share**2 / (item.n - 1) for share, item in zip(shares, (ours, baseline), strict=True))
-    margin = quantile(freedom) * math.sqrt(sum(parts))
+    error, freedom = welch_error(ours, baseline)
+    margin = quantile(freedom) * error
     value = ours.mean - baseline.mean
     return value - margin, value + margin

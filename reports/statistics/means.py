@@ -54,3 +54,15 @@ def quantile(freedom: float) -> float:
     from scipy.special import stdtrit  # imported in a third of scipy.stats' time
 
     return float(stdtrit(freedom, (1 + CONFIDENCE) / 2))
+
+
+def welch_error(first: Summary, second: Summary) -> tuple[float, float]:
+    """The standard error of a difference of two means, and its degrees of freedom (Welch-Satterthwaite).
+
+    Both have several values, and those of one vary at least.
+    """
+    parts = [(item.spread or 0.0) ** 2 / item.n for item in (first, second)]
+    # In shares of the whole, so that a tiny spread does not vanish when it is squared.
+    shares = [part / sum(parts) for part in parts]
+    freedom = 1 / sum(share**2 / (item.n - 1) for share, item in zip(shares, (first, second), strict=True))
+    return math.sqrt(sum(parts)), freedom

@@ -42,3 +42,9 @@ def test_rows_whose_weights_fit_only_partly_are_named() -> None:
     starts = {"se": "file:00+partial", "none": "file:00", "ela": "", "eca": "run:00+partial"}
     assert list(partial_loads(starts)) == ["Started from weights that fit only partly (--init-partial): se, eca."]
     assert list(partial_loads({"none": "file:00"})) == []
+
+
+def test_a_text_can_have_a_symbol_which_stands_before_the_letters() -> None:
+    made = lettered(table(row("a note", "significant"), row("significant")), {"significant": "*"})
+    assert [(note.mark, note.text) for note in made.footnotes] == [("*", "significant"), ("a", "a note")]
+    assert [each.cells[0].marks for each in made.groups[0].rows] == [("*", "a"), ("*",)]

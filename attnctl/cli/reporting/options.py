@@ -102,6 +102,14 @@ class ShownOptions:
             autocompletion=completion.sort_keys,
         ),
     ] = None
+    statistics: Annotated[
+        bool,
+        typer.Option(
+            "--statistics",
+            help="Add P(A > B), p values and, from 8 seeds on, bootstrap intervals to gains.",
+            rich_help_panel=WHAT,
+        ),
+    ] = False
     unpaired: Annotated[
         bool,
         typer.Option(
@@ -135,6 +143,7 @@ class ShownOptions:
             epoch=self.epoch,
             sort=self.sort or "",
             unpaired=self.unpaired,
+            statistics=self.statistics,
             all_versions=self.all_versions,
         )
         return Request(

@@ -51,6 +51,7 @@ class Request:
             "--epoch": options.epoch if options.epoch != "last" else "",
             "--sort": options.sort,
             "--eval": ",".join(self.evaluated),
+            "--statistics": "yes" if options.statistics else "",
             "--unpaired": "yes" if options.unpaired else "",
             "--all-versions": "yes" if options.all_versions else "",
         }
