@@ -6,6 +6,7 @@ import math
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
+from attnctl.reports.display_names import PLAIN, DisplayNames
 from attnctl.reports.replicates import Epoch
 from attnctl.reports.table import ReportColumn, ReportTable, Row
 from attnctl.values import SpecError, comma_join, did_you_mean
@@ -30,6 +31,8 @@ class Options:
     """Gains have Welch's interval even where the rows share seeds."""
     statistics: bool = False
     """Also columns with the tests behind each gain."""
+    names: DisplayNames = PLAIN
+    """What modules, networks and data sets are called in a comparison."""
     all_versions: bool = False
     """Also the rows of older versions of the code, in a comparison."""
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from attnctl.cli.reporting.request import Request, gather, resolved
 from attnctl.db import open_index
 from attnctl.reports import latex, markdown, tabular, terminal
+from attnctl.reports.display_names import DisplayNames
 from attnctl.reports.report import Report
 from attnctl.reports.selection import Options
 from attnctl.reports.table import ReportTable, all_rows
@@ -102,7 +103,14 @@ def report(
         Path("table.tex").write_text(table.to_latex())
     """
     config = opened(workspace)
-    options = Options(rows=tuple(rows), columns=tuple(columns), seeds=tuple(seeds), epoch=epoch, sort=sort)
+    options = Options(
+        rows=tuple(rows),
+        columns=tuple(columns),
+        seeds=tuple(seeds),
+        epoch=epoch,
+        sort=sort,
+        names=DisplayNames(config.names),
+    )
     with open_index(config.workspace) as index:
         index.refresh()
         request = resolved(index, Request(sweep=sweep, table=table, options=options, evaluated=tuple(evaluated)))

@@ -38,6 +38,7 @@ HARMLESS: Mapping[str, frozenset[str] | None] = MappingProxyType(
         "defaults": None,  # numbers and words, and names of files: see `_names_code`
         "resume": frozenset({"attempts", "sweep_attempts", "memory_factor", "memory_cap", "same_error", "actions"}),
         "checkpoints": frozenset({"finished", "unfinished"}),
+        "names": None,  # words of tables
     }
 )
 """Section -> the keys that can neither run nor send anything; None for all of them."""

@@ -17,7 +17,7 @@ from attnctl.lifecycle.resume_policy import Rules
 from attnctl.settings import sbatch_options, srun_options, trust
 from attnctl.settings.acting import ActingSetting, acting_settings
 from attnctl.settings.reader import ConfigError, SectionReader
-from attnctl.settings.sections import Keep, Notify, read_keep, read_notify, read_rules
+from attnctl.settings.sections import Keep, Notify, read_keep, read_names, read_notify, read_rules
 from attnctl.settings.template import TEMPLATE
 from attnctl.spec import recipe_fields
 from attnctl.units import parse_memory, parse_time
@@ -183,6 +183,8 @@ class Config:
     resume: Rules = field(default_factory=Rules)
     keep: Keep = field(default_factory=Keep)
     notify: Notify = field(default_factory=Notify)
+    names: Mapping[str, str] = field(default_factory=dict)
+    """What reports call modules, rows, hyperparameters, networks and data sets, by what is typed."""
     source: bytes | None = None
     """The content of the file, empty without one; None for settings that a caller has put together."""
     acting: Sequence[ActingSetting] = ()
@@ -336,7 +338,7 @@ class _Reader(SectionReader):
     """Turns the document into a Config; every error names file, line and key."""
 
     def config(self, document: Mapping[str, Any]) -> Config:
-        sections = ("slurm", "paths", "data", "defaults", "resume", "checkpoints", "notify")
+        sections = ("slurm", "paths", "data", "defaults", "resume", "checkpoints", "notify", "names")
         self.check_keys(document, sections, "")
         for section, value in document.items():
             if not isinstance(value, dict):
@@ -352,6 +354,7 @@ class _Reader(SectionReader):
             resume=read_rules(self, document.get("resume", {})),
             keep=read_keep(self, document.get("checkpoints", {})),
             notify=read_notify(self, document.get("notify", {})),
+            names=read_names(self, document.get("names", {})),
         )
 
     def _slurm(self, section: Mapping[str, Any]) -> tuple[SlurmOptions, dict[str, SlurmOptions]]:

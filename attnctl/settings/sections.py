@@ -1,4 +1,4 @@
-"""The sections [resume], [checkpoints] and [notify] of attnctl.toml."""
+"""The sections [resume], [checkpoints], [notify] and [names] of attnctl.toml."""
 
 from __future__ import annotations
 
@@ -110,3 +110,11 @@ def _whole(reader: SectionReader, section: Mapping[str, Any], name: str, key: st
     if not least <= value <= 1_000_000:
         raise reader.error(name, key, f"is {value}; it must be at least {least}")
     return value
+
+
+def read_names(reader: SectionReader, section: Mapping[str, Any]) -> dict[str, str]:
+    """The section [names]: what reports show, by what is typed. Raises ConfigError."""
+    for key, value in section.items():
+        if not isinstance(value, str) or not value.strip() or len(value.splitlines()) > 1:
+            raise reader.error("names", key, "must be one line of text, such as 'SE-Net'")
+    return {key: value.strip() for key, value in section.items()}

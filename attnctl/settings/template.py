@@ -100,5 +100,13 @@ TEMPLATE = """\
 # {sweep} and {summary} are replaced, and it gets both on stdin as JSON. A webhook gets the same JSON by POST.
 # command = "mail -s '{sweep}: {summary}' me@example.org"
 # webhook = "https://hooks.example.org/attnctl"
+
+[names]
+# What reports call modules, rows, hyperparameters, networks and data sets.
+# se = "SE-Net"
+# "ela kernel=7" = "ELA-L"
+# none = "Baseline"
+# kernel = "k"
+# resnet50 = "ResNet-50"
 """
 """The text of the attnctl.toml that `attnctl init` writes."""

@@ -10,6 +10,7 @@ from typing import TypeVar
 
 from attnctl.db import RunRow
 from attnctl.recipe_parts import setting_text
+from attnctl.reports.display_names import DisplayNames
 from attnctl.reports.replicates import Replicates, finished
 from attnctl.spec import NO_MODULE
 from attnctl.units import clock
@@ -29,11 +30,11 @@ class Place:
     own: str = ""
     """What else sets it apart, in words."""
 
-    @property
-    def title(self) -> str:
+    def title(self, names: DisplayNames) -> str:
         """Of the group."""
         recipe = " ".join(setting_text(name, value) for name, value in self.recipe)
-        return ", ".join(filter(None, (f"{self.network} on {self.dataset}", recipe, self.own)))
+        where = f"{names.network(self.network)} on {names.dataset(self.dataset)}"
+        return ", ".join(filter(None, (where, recipe, self.own)))
 
 
 def grouped(rows: Sequence[RunRow]) -> dict[Place, list[list[RunRow]]]:
@@ -125,10 +126,17 @@ def _sortable(value: str) -> tuple[float, str]:
 
 
 def headers(
-    lines: Sequence[Sequence[RunRow]], varying: Mapping[str, list[str]], *, with_placement: bool
+    lines: Sequence[Sequence[RunRow]],
+    varying: Mapping[str, list[str]],
+    names: DisplayNames | None = None,
+    *,
+    with_placement: bool,
 ) -> list[tuple[str, ...]]:
-    """The texts of the rows of a group; two that would share them get what else tells them apart."""
-    found = [_header(members[0], varying, with_placement) for members in lines]
+    """The texts of the rows of a group; two that would share them get what else tells them apart.
+
+    names: what modules are called; without it, what is typed
+    """
+    found = [_header(members[0], varying, names, with_placement) for members in lines]
     counts = Counter(found)
     return [
         (f"{header[0]} ({_apart(members)})", *header[1:]) if counts[header] > 1 else header
@@ -136,9 +144,16 @@ def headers(
     ]
 
 
-def _header(row: RunRow, varying: Mapping[str, list[str]], with_placement: bool) -> tuple[str, ...]:
-    settings = [f"{name}={row.hyperparameters[name]}" for name in varying[row.module] if name in row.hyperparameters]
-    name = "no attention" if row.module == NO_MODULE else " ".join([row.module, *settings])
+def _header(
+    row: RunRow, varying: Mapping[str, list[str]], names: DisplayNames | None, with_placement: bool
+) -> tuple[str, ...]:
+    settings = [(name, row.hyperparameters[name]) for name in varying[row.module] if name in row.hyperparameters]
+    if names is not None:
+        name = names.row(row.module, settings, row.network)
+    elif row.module == NO_MODULE:
+        name = "no attention"
+    else:
+        name = " ".join([row.module, *(f"{key}={value}" for key, value in settings)])
     return (name, row.placement) if with_placement else (name,)
 
 

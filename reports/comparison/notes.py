@@ -30,7 +30,7 @@ def notes(
 
     several: some row has several seeds. fps: its conditions.
     """
-    columns, epoch = table.columns, options.epoch
+    columns, epoch, shown = table.columns, options.epoch, options.names
     metrics = [column for column in columns if column.name in COLUMNS] if rows else []
     if metrics:
         yield (
@@ -50,9 +50,9 @@ def notes(
         )
     for module, names in sorted(varying.items()):
         settings = next(row.hyperparameters for row in rows if row.module == module)
-        same = [f"{name}={value}" for name, value in sorted(settings.items()) if name not in names]
+        same = [(name, value) for name, value in sorted(settings.items()) if name not in names]
         if same:
-            yield f"{module}: {' '.join(same)} in all rows."
+            yield f"{shown.module(module)}: {shown.settings(same)[1:-1]} in all rows."
     placements = sorted({row.placement for row in rows if row.placement})
     if len(placements) == 1:
         yield f"placement: {placements[0]}."

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from attnctl.db import RunRow
@@ -54,9 +54,11 @@ def build(
     warnings: list[str] = []
     without = (*fairness.RECIPE, *([fairness.PLACEMENT] if with_placement else []))
     for place, lines in runs.items():
-        texts = headers([item.rows for item in lines], varying, with_placement=with_placement)
-        made[place], unfair = _lines(lines, texts, columns, fps, options, without)
-        warnings += [f"{place.title}: {words}" for words in unfair]
+        members = [item.rows for item in lines]
+        typed = headers(members, varying, with_placement=with_placement)
+        texts = headers(members, varying, options.names, with_placement=with_placement)
+        made[place], unfair = _lines(lines, map(_text, typed), texts, columns, fps, options, without)
+        warnings += [f"{place.title(options.names)}: {words}" for words in unfair]
     for place, more in imported_rows.lines(imports, list(groups), columns, with_placement=with_placement).items():
         made.setdefault(place, []).extend(more)
     shown, names = _groups(made, columns, options)
@@ -107,38 +109,51 @@ def _plain(lines: Sequence[Replicates]) -> Replicates | None:
 
 def _lines(
     lines: Sequence[Replicates],
+    typed: Iterable[str],
     texts: Sequence[tuple[str, ...]],
     columns: Sequence[ReportColumn],
     fps: Mapping[str, float],
     options: Options,
     without: Sequence[str],
 ) -> tuple[list[tuple[str, Row]], list[str]]:
-    """The named rows of a group, and what is unfair among them."""
-    names = [" ".join(filter(None, header)) for header in texts]
+    """The rows of a group by what is typed for them, and what is unfair among them. texts: what they show."""
+    names = list(map(_text, texts))
     epoch = options.epoch
     compared = [Compared(name, runs.done(_metric(runs, epoch))) for name, runs in zip(names, lines, strict=True)]
     unfair = fairness.differences(compared, without)
     plain = _plain(lines)
     made = []
-    for name, header, runs in zip(names, texts, lines, strict=True):
+    for line_name, name, header, runs in zip(typed, names, texts, lines, strict=True):
         chosen = (BEST_ON_TEST,) if epoch == "best" and not runs.rows[0].recipe.get("val_split") else ()
         line = Line(runs=runs, plain=plain, fps=fps, epoch=epoch, unpaired=options.unpaired, marks=chosen)
         marks = tuple(found.rows[name] for found in unfair if name in found.rows)
-        made.append((name, Row(header=header, cells=tuple(line.cells(columns)), marks=marks)))
+        made.append((line_name, Row(header=header, cells=tuple(line.cells(columns)), marks=marks)))
     return made, [found.warning for found in unfair]
+
+
+def _text(header: Sequence[str]) -> str:
+    return " ".join(filter(None, header))
 
 
 def _groups(
     made: Mapping[Place, Sequence[tuple[str, Row]]], columns: Sequence[ReportColumn], options: Options
 ) -> tuple[list[Group], list[str]]:
     """The groups with the rows that are shown, and the names of these."""
-    wanted = set(matching([name for lines in made.values() for name, _ in lines], options.rows))
+    every = [line for lines in made.values() for line in lines]
+    wanted = set(matching([*(name for name, _ in every), *(_text(row.header) for _, row in every)], options.rows))
     groups, names = [], []
     for place, lines in made.items():
-        kept = ordered([(name, row) for name, row in lines if name in wanted], columns, options.sort)
+        kept = ordered(
+            [(name, row) for name, row in lines if not wanted.isdisjoint((name, _text(row.header)))],
+            columns,
+            options.sort,
+        )
         if kept:
             groups.append(
-                Group(title=place.title, rows=ranked([row for _, row in kept], columns, unpaired=options.unpaired))
+                Group(
+                    title=place.title(options.names),
+                    rows=ranked([row for _, row in kept], columns, unpaired=options.unpaired),
+                )
             )
             names += [name for name, _ in kept]
     return groups, names

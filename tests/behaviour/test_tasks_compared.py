@@ -91,7 +91,7 @@ def test_a_comparison_has_the_metrics_of_the_task(rows: Rows, specs: list[RunSpe
 def test_detectors_are_compared_in_their_own_groups(rows: Rows) -> None:
     report = comparison.build(of(rows, DETECTORS), options=Options(epoch="best"))
     (group,) = report.table.groups
-    assert group.title == "yolof resnet18 on digits-det"
+    assert group.title == "YOLOF, ResNet-18 on Digits (detection)"
     shown = line(report.table, "no attention", report.names)
     assert (shown["ap"].value, shown["ap"].n) == (40.5, 2)
     assert footnotes(report.table, shown["ap"]) == ["the best epoch on the test set, chosen by the test set itself"]
@@ -104,7 +104,11 @@ def test_detectors_are_compared_in_their_own_groups(rows: Rows) -> None:
 def test_in_a_table_of_several_tasks_columns_of_other_tasks_are_empty(rows: Rows) -> None:
     report = comparison.build([*of(rows, VOC), *of(rows, MAPS), *of(rows, CLASSIFIERS)])
     titles = [group.title for group in report.table.groups]
-    assert titles == ["deeplabv3 resnet18 on digits-seg", "resnet20 on digits", "ssdlite320 mobilenext on voc07"]
+    assert titles == [
+        "DeepLabV3, ResNet-18 on Digits (segmentation)",
+        "ResNet-20 on Digits",
+        "SSDLite320, MobileNeXt on VOC 2007",
+    ]
     names = [column.name for column in report.table.columns]
     for group, own in zip(report.table.groups, ({"miou", "pixel_accuracy"}, {"top1", "top5"}, {"map"}), strict=True):
         (row,) = group.rows
@@ -142,7 +146,7 @@ def test_imported_numbers_are_shown_beside_the_detectors(rows: Rows) -> None:
     ]
     report = comparison.build(of(rows, DETECTORS), imports=found.records)
     (group,) = report.table.groups
-    assert [row.header for row in group.rows] == [("no attention",), ("se",), ("none",)]
+    assert [row.header for row in group.rows] == [("YOLOF, ResNet-18",), ("SE",), ("none",)]
 
 
 def test_the_command_that_trains_a_detector_again_means_the_same_run(rows: Rows, tmp_path: Path) -> None:

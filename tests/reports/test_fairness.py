@@ -136,7 +136,7 @@ def test_the_comparison_also_contains_the_note(tmp_path: Path) -> None:
     with open_index(workspace) as index:
         index.refresh()
         made = comparison.build(index.runs())
-    assert made.warnings == ("resnet20 on digits: not the same device: NVIDIA A100 (no attention); cpu (ela)",)
+    assert made.warnings == ("ResNet-20 on Digits: not the same device: NVIDIA A100 (ResNet-20); cpu (ELA)",)
     assert [row.marks for _, row in all_rows(made.table)] == [(), ("a",)]
 
 

@@ -59,7 +59,7 @@ def test_the_note_says_which_interval_was_used() -> None:
 def test_rows_that_share_no_seeds_are_named() -> None:
     made = [*rows([90.0, 91.0, 92.0, 93.5], ("none", "ela"), ("0", "1")), *rows([94.0, 95.0], ("se",), ("5", "6"))]
     table = comparison.build(made).table
-    assert notes(table)[1] == "Welch's interval, as fewer than two seeds are shared: se."
+    assert notes(table)[1] == "Welch's interval, as fewer than two seeds are shared: SE."
     assert cell(table, "se", "top1.gain").method == "welch"
     assert cell(table, "ela", "top1.gain").method == "paired"
 

@@ -59,5 +59,5 @@ def test_a_sweep_is_submitted_followed_and_reported(attnctl: Callable[..., str])
     assert [(row["id"], row["state"]) for row in rows] == [(run["id"], "completed") for run in runs]
     assert "completed at step" in attnctl("logs", runs[0]["id"])
     report = attnctl("report", "first", "--format", "markdown")
-    assert "no attention" in report
-    assert "ela" in report
+    assert "ResNet-20" in report
+    assert "ELA" in report

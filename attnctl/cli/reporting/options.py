@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from attnctl.cli import completion
+from attnctl.cli import completion, context
 from attnctl.values import SpecError, convert, split_list, split_seeds
 
 if TYPE_CHECKING:
@@ -110,6 +110,14 @@ class ShownOptions:
             rich_help_panel=WHAT,
         ),
     ] = False
+    rename: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Show another name: se=SE-Net, 'ela kernel=7=ELA-L' or none=Baseline ([names] keeps them).",
+            rich_help_panel=WHAT,
+            metavar="TYPED=SHOWN",
+        ),
+    ] = None
     unpaired: Annotated[
         bool,
         typer.Option(
@@ -130,18 +138,22 @@ class ShownOptions:
     def request(self, sweep: str | None, *, missing: bool) -> Request:
         """The report that was asked for; raises SpecError. missing: as `Request` has it."""
         from attnctl.cli.reporting.request import Request
+        from attnctl.reports import display_names
         from attnctl.reports.selection import Options
 
         if self.sort == "":
             raise SpecError("--sort is empty; leave it out, or name a column")
         if self.all_versions and self.table is not None:
             raise SpecError("--all-versions is for a comparison; a paper's table shows one version of each row")
+        if self.rename and self.table is not None:
+            raise SpecError("--rename is for a comparison; a paper's table has the paper's names")
         options = Options(
             rows=_parts(self.rows, "--rows"),
             columns=_parts(self.columns, "--columns"),
             seeds=tuple(_seed(part) for given in self.seed or () for part in split_seeds(given)),
             epoch=self.epoch,
             sort=self.sort or "",
+            names=display_names.DisplayNames(dict(context.config().names) | display_names.parsed(self.rename or ())),
             unpaired=self.unpaired,
             statistics=self.statistics,
             all_versions=self.all_versions,

@@ -52,6 +52,7 @@ class Request:
             "--sort": options.sort,
             "--eval": ",".join(self.evaluated),
             "--statistics": "yes" if options.statistics else "",
+            "--rename": ",".join(f"{typed}={name}" for typed, name in options.names.given.items()),
             "--unpaired": "yes" if options.unpaired else "",
             "--all-versions": "yes" if options.all_versions else "",
         }

@@ -36,6 +36,8 @@ unfinished = 1
 [notify]
 command = "mail -s 'a b; $(touch x)' me"
 webhook = "https://example.org/hook"
+[names]
+"ela kernel=7" = " ELA-L "
 """,
     )
     actions: dict[State, Mode] = {State.ERROR: "once", State.CUDA_OUT_OF_MEMORY: "more_processes"}
@@ -43,6 +45,7 @@ webhook = "https://example.org/hook"
         attempts=5, sweep_attempts=50, memory_factor=2.0, memory_cap=64 * 1024, same_error=0, actions=actions
     )
     assert (found.keep.finished, found.keep.unfinished) == (0, 1)
+    assert found.names == {"ela kernel=7": "ELA-L"}
     assert found.notify == Notify(command=("mail", "-s", "a b; $(touch x)", "me"), webhook="https://example.org/hook")
 
 
@@ -63,6 +66,8 @@ webhook = "https://example.org/hook"
         ("[checkpoints]\nunfinished = 0", "attnctl.toml:2: unfinished is 0; it must be at least 1"),
         ('[notify]\ncommand = "mail \'x"', "attnctl.toml:2: command cannot be split into words: No closing quotation"),
         ("[notify]\ncommand = ''", "attnctl.toml:2: command must be a command"),
+        ("[names]\nse = ''", "attnctl.toml:2: se must be one line of text"),
+        ("[names]\nse = 3", "attnctl.toml:2: se must be one line of text"),
         ("[notify]\nwebhook = 'ftp://x'", "attnctl.toml:2: webhook must be an address"),
         ("[notify]\nwebhook = 'file:///etc/passwd'", "attnctl.toml:2: webhook must be an address"),
     ],

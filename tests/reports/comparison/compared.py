@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from attnctl.db.rows import RunRow
+from attnctl.reports.display_names import PLAIN
 from attnctl.reports.table import Cell, ReportTable
 from tests.reports.report_rows import rows
 
 
 def cell(table: ReportTable, header: str, column: str = "top1") -> Cell:
+    """The cell of the only row that is called so, as displayed or as typed: `ela kernel=7`, or `none`."""
     names = [item.name for item in table.columns]
-    (found,) = [row for group in table.groups for row in group.rows if row.header[0] == header]
+    module, *words = header.split(" ")
+    settings = [(name, value) for name, _, value in (word.partition("=") for word in words)]
+    texts = {header, PLAIN.row(module, settings, "resnet20") if all(value for _, value in settings) else header}
+    (found,) = [row for group in table.groups for row in group.rows if row.header[0] in texts]
     return found.cells[names.index(column)]
 
 

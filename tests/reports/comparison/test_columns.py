@@ -19,7 +19,7 @@ def test_several_seeds_show_the_gain_over_the_plain_backbone() -> None:
     assert gain.value is not None
     assert gain.interval is not None
     assert gain.interval[0] < gain.value < gain.interval[1]
-    assert cell(table, "no attention", "top1.gain") == Cell()
+    assert cell(table, "none", "top1.gain") == Cell()
     assert "top1.gain" not in [column.name for column in comparison.build(rows([1.0, 2.0])).table.columns]
     alone = comparison.build(rows([1.0, 2.0, 3.0], ("ela",), ("0", "1", "2"))).table
     assert "top1.gain" not in [column.name for column in alone.columns]

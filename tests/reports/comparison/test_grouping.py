@@ -16,25 +16,25 @@ def test_the_plain_backbone_is_first_and_rows_are_named_by_differing_settings() 
         rows(values, ("se", "ela", "none"), hyperparameters={"kernel": ("7", "5"), "r": ("4", "16")})
     ).table
     (group,) = table.groups
-    assert group.title == "resnet20 on digits"
+    assert group.title == "ResNet-20 on Digits"
     assert [row.header[0] for row in group.rows] == [
-        "no attention",
-        "ela kernel=5",
-        "ela kernel=7",
-        "se r=4",
-        "se r=16",
+        "ResNet-20",
+        "ELA (k = 5)",
+        "ELA (k = 7)",
+        "SE (r = 4)",
+        "SE (r = 16)",
     ]
-    assert "ela: groups=c num_groups=16 shared=true in all rows." in table.notes
+    assert "ELA: groups = c, num_groups = 16, shared = true in all rows." in table.notes
 
 
 def test_differing_backbones_and_recipes_form_separate_groups() -> None:
     made = rows([1.0] * 8, backbones=("resnet20", "resnet56"), overrides={"lr": ("0.1", "0.05")})
     table = comparison.build(made).table
     assert [group.title for group in table.groups] == [
-        "resnet20 on digits, lr=0.05",
-        "resnet20 on digits, lr=0.1",
-        "resnet56 on digits, lr=0.05",
-        "resnet56 on digits, lr=0.1",
+        "ResNet-20 on Digits, lr=0.05",
+        "ResNet-20 on Digits, lr=0.1",
+        "ResNet-56 on Digits, lr=0.05",
+        "ResNet-56 on Digits, lr=0.1",
     ]
 
 
@@ -46,12 +46,12 @@ def test_a_row_has_the_newest_version_of_its_code_and_older_ones_on_request() ->
     table = comparison.build([*new, *old]).table
     (row,) = table.groups[0].rows
     cell = row.cells[0]
-    assert (row.header, cell.value, cell.n, cell.wanted, cell.state) == (("ela",), 4.0, 1, 3, "n=1 of 3: not run")
+    assert (row.header, cell.value, cell.n, cell.wanted, cell.state) == (("ELA",), 4.0, 1, 3, "n=1 of 3: not run")
     assert "3 completed runs of older code left out; --all-versions shows them with their dates." in table.notes
     shown = comparison.build([*new, *old], options=Options(all_versions=True)).table
     assert [row.cells[0].value for row in shown.groups[0].rows] == [2.0, 4.0]
     assert [row.header[0] for row in shown.groups[0].rows] == [
-        f"ela (code module {number} of {clock(moment, seconds=False)})" for number, moment in ((1, 1e9), (2, 2e9))
+        f"ELA (code module {number} of {clock(moment, seconds=False)})" for number, moment in ((1, 1e9), (2, 2e9))
     ]
     assert not any("older code" in note for note in shown.notes)
 
@@ -69,8 +69,8 @@ def test_files_of_one_name_that_are_swept_together_are_not_taken_for_edits() -> 
 def test_the_rows_of_each_group_are_ordered_by_a_column() -> None:
     made = rows([1.0, 3.0, 2.0, 4.0], ("none", "ela", "se", "eca"))
     assert [row.header[0] for row in comparison.build(made, options=Options(sort="-top1")).table.groups[0].rows] == [
-        *("eca", "ela", "se", "no attention")
+        *("ECA", "ELA", "SE", "ResNet-20")
     ]
     made[1].metrics = {}
     ascending = comparison.build(made, options=Options(sort="top1")).table.groups[0].rows
-    assert [row.header[0] for row in ascending] == ["no attention", "se", "eca", "ela"]
+    assert [row.header[0] for row in ascending] == ["ResNet-20", "SE", "ECA", "ELA"]

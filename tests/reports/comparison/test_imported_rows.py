@@ -15,7 +15,7 @@ def test_imported_rows_are_shown_beside_measured_ones() -> None:
     ]
     far = Imported(source="y", values={"top1": 1.0}, label="Y", backbone="resnet50", dataset="imagenet")
     table = comparison.build(rows([90.0, 91.0]), imports=[*imports, far]).table
-    assert [group.title for group in table.groups] == ["resnet20 on digits", "resnet50 on imagenet, imported"]
+    assert [group.title for group in table.groups] == ["ResNet-20 on Digits", "ResNet-50 on ImageNet, imported"]
     theirs = cell(table, "X")
     assert (theirs.value, theirs.n, theirs.runs, theirs.best) == (93.5, 2, (), True)
     assert [note.text for note in table.footnotes] == ["imported from their code", "imported from y"]

@@ -24,7 +24,7 @@ def test_the_best_epoch_is_footnoted_when_the_test_set_chose_it() -> None:
     (row,) = rows([90.0], ("none",))
     row.details["best"] = {row.id: {"top1": 95.0}}
     table = comparison.build([row], options=Options(epoch="best")).table
-    assert cell(table, "no attention").value == 95.0
+    assert cell(table, "none").value == 95.0
     assert [note.text for note in table.footnotes] == ["the best epoch on the test set, chosen by the test set itself"]
     (held_out,) = rows([90.0], ("none",), overrides={"val_split": ("0.1",)})
     held_out.details["best"] = {held_out.id: {"top1": 95.0}}

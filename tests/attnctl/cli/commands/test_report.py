@@ -55,7 +55,7 @@ def test_a_file_contains_what_the_screen_shows(
     code, out, err = run(workspace, "first", "-o", path)
     assert (code, out, err) == (0, "", f"written: {path}\n")
     assert path.read_text() == printed
-    assert "resnet20 on digits" in printed
+    assert "ResNet-20 on Digits" in printed
 
 
 def test_without_a_name_the_only_sweep_is_shown_else_all_runs(
@@ -206,7 +206,7 @@ def test_the_comparison_shows_the_gain_and_the_selected_rows(
     _, out, _ = run(swept, "--columns", "top1", "--sort", "-top1", "--format", "json")
     made = json.loads(out)
     assert [column["name"] for column in made["columns"]] == ["top1", "top1.gain"]
-    assert [row["header"][0].split()[0] for row in made["groups"][0]["rows"]] == ["cbam", "se", "no"]
+    assert [row["header"][0].split()[0] for row in made["groups"][0]["rows"]] == ["CBAM", "SE", "ResNet-20"]
     assert run(swept, "--rows", "se*", "--seed", "0", "--json")[0] == 0
 
 

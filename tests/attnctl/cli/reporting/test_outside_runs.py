@@ -40,8 +40,8 @@ def test_a_sweep_of_a_module_is_named_with_its_data_set_and_the_tables(folder: P
         "`attnctl report kernels` shows them; `attnctl sweep --table ela:3` trains the rows of the table",
     ]
     shown = attnctl("report", "kernels").out
-    assert "ela kernel=5" in shown
-    assert "ela kernel=7" in shown
+    assert "ELA (k = 5)" in shown
+    assert "ELA (k = 7)" in shown
     assert attnctl("sweep", "--table", "ela:3", "--dry-run").code == 0
 
 

@@ -1,0 +1,142 @@
+"""What modules, networks and data sets are called in a table: `ELA (k = 7)` for `ela kernel=7`, ResNet-50 for resnet50.
+
+The user's own names, of [names] in attnctl.toml and of --rename, come first; then those of the field; then what a user
+types.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from attnctl import attention
+from attnctl.components import AND, AT
+from attnctl.spec import NO_MODULE
+from attnctl.values import SpecError
+
+MODULES = {"ca_gn": "CA-GN", "fca": "FCA", "triplet": "Triplet"}
+"""Names that are not the class's."""
+
+MODELS = {
+    "cascade_maskrcnn": "Cascade Mask R-CNN",
+    "deeplabv3": "DeepLabV3",
+    "fasterrcnn": "Faster R-CNN",
+    "htc": "HTC",
+    "maskrcnn": "Mask R-CNN",
+    "maskrcnn_an": "Mask R-CNN (AN)",
+    "maskrcnn_gn": "Mask R-CNN (GN)",
+    "maskrcnn_sn": "Mask R-CNN (SN)",
+    "ssdlite320": "SSDLite320",
+    "yolof": "YOLOF",
+    "yolox_nano": "YOLOX-Nano",
+}
+
+DATASETS = {
+    "cifar10": "CIFAR-10",
+    "cifar100": "CIFAR-100",
+    "coco": "COCO",
+    "digits": "Digits",
+    "digits-det": "Digits (detection)",
+    "digits-seg": "Digits (segmentation)",
+    "imagenet": "ImageNet",
+    "voc07": "VOC 2007",
+    "voc0712": "VOC 2007+2012",
+    "voc0712-all": "VOC 2007+2012 (all)",
+    "voc12": "VOC 2012",
+    "voc12-seg": "VOC 2012 (segmentation)",
+}
+
+_BACKBONES = (
+    (r"resnet(\d+)", r"ResNet-\1"),
+    (r"resnext(\d+)_(\d+x\d+d)", r"ResNeXt-\1 (\2)"),
+    (r"densenet(\d+)", r"DenseNet-\1"),
+    (r"vgg(\d+)_bn", r"VGG-\1-BN"),
+    (r"wrn(\d+)_(\d+)", r"WRN-\1-\2"),
+    (r"efficientnet_b(\d+)", r"EfficientNet-B\1"),
+    (r"mobilenet_v(\d+)", r"MobileNetV\1"),
+    (r"mobilenext", "MobileNeXt"),
+    (r"shufflenet_v(\d+)", r"ShuffleNetV\1"),
+    (r"cspdarknet_nano", "CSPDarknet-Nano"),
+)
+_VARIANTS = {
+    "": "",
+    "_cifar": " (CIFAR)",
+    "_deep": " (deep stem)",
+    "_no_se": " without SE",
+    "_zero_gamma": " (zero gamma)",
+}
+
+_HYPERPARAMETERS = {"kernel": "k"}
+
+
+@dataclass(frozen=True)
+class DisplayNames:
+    """given: the user's names by what would be typed: a row, a module, a hyperparameter, a network or a data set."""
+
+    given: Mapping[str, str] = field(default_factory=dict)
+
+    def row(self, module: str, settings: Sequence[tuple[str, str]], network: str) -> str:
+        """A row's text. settings: the hyperparameters that tell it apart. network: what stands alone in a plain row."""
+        if module == NO_MODULE:
+            return self.given.get(NO_MODULE) or self.network(network)
+        typed = " ".join([module, *(f"{name}={value}" for name, value in settings)])
+        return self.given.get(typed) or " ".join(filter(None, (self.module(module), self.settings(settings))))
+
+    def module(self, name: str) -> str:
+        """A module, or several: `ean+se` is EAN + SE, and `an@norm2` AN (norm2)."""
+        if name in self.given or name == NO_MODULE:
+            return self.given.get(name, name)
+        try:
+            parts = attention.split(name) if AND in name or AT in name else [(name, "")]
+        except SpecError:  # a module of earlier runs is gone
+            parts = [(name, "")]
+        return f" {AND} ".join(
+            self._single(part) + (f" ({placement})" if placement else "") for part, placement in parts
+        )
+
+    def settings(self, settings: Iterable[tuple[str, str]]) -> str:
+        """Such as `(k = 7, groups = c)`; empty without any."""
+        said = ", ".join(
+            f"{self.given.get(name) or _HYPERPARAMETERS.get(name, name)} = {value}" for name, value in settings
+        )
+        return f"({said})" if said else ""
+
+    def network(self, text: str) -> str:
+        """A backbone, or a model and its backbone: `fasterrcnn resnet50` is Faster R-CNN, ResNet-50."""
+        if text in self.given:
+            return self.given[text]
+        *model, backbone = text.split(" ")
+        names = [self.given.get(name) or MODELS.get(name, name) for name in model]
+        return ", ".join([*names, self.given.get(backbone) or _backbone(backbone)])
+
+    def dataset(self, name: str) -> str:
+        """A data set."""
+        return self.given.get(name) or DATASETS.get(name, name)
+
+    def _single(self, name: str) -> str:
+        if name in self.given or name in MODULES:
+            return self.given.get(name) or MODULES[name]
+        return attention.describe(name).class_name if name in attention.names() else name.rpartition(":")[2]
+
+
+PLAIN = DisplayNames()
+
+
+def parsed(texts: Iterable[str]) -> dict[str, str]:
+    """The names of --rename: `se=SE (ours)`, or with what tells a row apart, `ela kernel=7=ELA-L`. Raises SpecError."""
+    found = {}
+    for text in texts:
+        typed, _, name = text.rpartition("=")
+        if not typed.strip() or not name.strip() or "\n" in text:
+            raise SpecError(f"--rename {text!r}: write what is typed, = and the name, such as se=SE-Net")
+        found[typed.strip()] = name.strip()
+    return found
+
+
+def _backbone(name: str) -> str:
+    for pattern, shown in _BACKBONES:
+        found = re.match(pattern, name)
+        if found and name[found.end() :] in _VARIANTS:
+            return found.expand(shown) + _VARIANTS[name[found.end() :]]
+    return name
