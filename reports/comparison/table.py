@@ -68,8 +68,8 @@ def build(
         columns=columns,
         groups=tuple(shown),
     )
-    more = options.statistics or wants_statistics(options.columns)
-    table, tests = with_marks(table, BASELINE, statistics=more)
+    detailed = options.statistics or wants_statistics(options.columns)
+    table, tests = with_marks(table, BASELINE, statistics=detailed)
     found = lettered(with_columns(table, options.columns), symbols(BASELINE))
     said = [*notes(rows, varying, found, tests, options, several=several, fps=conditions), *_older(runs)]
     return Report(table=replace(found, notes=tuple(said)), names=tuple(names), warnings=tuple(warnings))
