@@ -24,6 +24,10 @@ _GPU_TYPE = 'to choose a type of GPU, write gpus_per_node = "a100:1" in [slurm] 
 _VARIABLE = "ATTNCTL_DEBUG"
 
 
+class Interrupted(Exception):  # noqa: N818 - it is not an error
+    """Ctrl-C, as an exception that Typer lets through; of a KeyboardInterrupt it makes an exit code without words."""
+
+
 def guarded(call: Callable[[], object], *, debug: bool = False) -> int:
     """Call it and return the exit code. With `debug`, or ATTNCTL_DEBUG=1, an internal error prints its traceback."""
     try:
@@ -36,8 +40,8 @@ def guarded(call: Callable[[], object], *, debug: bool = False) -> int:
         return _print_error(_usage_message(error))
     except typer.Abort:
         return _print_error("cancelled", OURS)
-    except KeyboardInterrupt:
-        return INTERRUPTED
+    except (KeyboardInterrupt, Interrupted) as error:
+        return _print_error(str(error) or "interrupted", INTERRUPTED)
     except SystemExit as error:  # Typer exits when the reader of standard output has closed it
         _close_output()
         return error.code if isinstance(error.code, int) else OURS

@@ -11,6 +11,7 @@ from typing import Any
 
 from typer.core import TyperCommand, TyperGroup
 
+from attnctl.cli.errors import Interrupted
 from attnctl.cli.value_names import name_values
 
 _OPTIONS = "Options"
@@ -31,6 +32,13 @@ class GroupedCommand(TyperCommand):
 
 class GroupedGroup(TyperGroup):
     """A group of commands whose help names values in words, and whose plain help shows its commands in their groups."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command. Raises Interrupted on Ctrl-C."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt as error:
+            raise Interrupted(str(error)) from error
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
         """Write the help, with colours where they are wanted."""

@@ -36,10 +36,12 @@ def run(
     resources: Resources,
     parallel: int | None,
     report: Callable[[Progress], None],
+    interrupted: Callable[[int, Sequence[str]], None] = lambda _count, _runs: None,
 ) -> None:
     """Run all tasks and return when they have ended, successfully or not; their records contain the outcome.
 
-    report: called when a run's progress changes. On Ctrl-C (or SIGTERM, or a closed terminal) the workers save a
+    report: called when a run's progress changes. interrupted: called at each Ctrl-C with their number and the runs that
+    train. On Ctrl-C (or SIGTERM, or a closed terminal) the workers save a
     checkpoint and exit, no further run starts, and then KeyboardInterrupt is raised; a second Ctrl-C kills the workers.
     Raises SpecError if a run needs more GPUs than this machine has.
     """
@@ -51,11 +53,15 @@ def run(
     bases = {job.progress.run: base for job in waiting if (base := _base(config, job.progress.run))}
     free = slots(resources, len(waiting), parallel)
     running: list[tuple[Job, Slot]] = []
-    interrupts = _Interrupts()
+    interrupts, told = _Interrupts(), 0
     with _handling(interrupts):
         try:
             while waiting or running:
-                if interrupts.count:
+                if interrupts.count > told:
+                    told = interrupts.count
+                    interrupted(told, [job.progress.run for job, _ in running])
+                    for job in waiting:
+                        job.drop()
                     waiting.clear()
                 while free and (job := _next(waiting, [job for job, _ in running], bases)) is not None:
                     waiting.remove(job)

@@ -118,6 +118,12 @@ class Job:
         self._record("RUNNING", nodes=f"{socket.gethostname()}:{pids}")
         self.progress = replace(self.progress, state="starting")
 
+    def drop(self) -> None:
+        """Record that the user stopped the command before the run was started."""
+        self._record("CANCELLED", reason="stopped before it was started")
+        self.progress = replace(self.progress, state="cancelled")
+        self.ended = True
+
     def poll(self, interrupts: int) -> bool:
         """Check the processes and stop them if needed; returns whether the progress has changed.
 
@@ -161,6 +167,10 @@ class Job:
         code, number = (0, -failed) if failed < 0 else (failed, 0)
         exits = self.attempt.incarnation(0).exits()
         reason = _last_line(self._log) if failed and not exits else ""
+        if number == signal.SIGINT and not exits:
+            self._record("CANCELLED", reason="stopped while it was starting")
+            self.progress = replace(self.progress, state="cancelled")
+            return
         self._record("FAILED" if failed else "COMPLETED", exit_code=f"{code}:{number}", reason=reason)
         primary = [item for item in exits if not item.secondary] or exits
         state = min(primary, key=lambda item: item.at).outcome if primary else "killed" if number else "error"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import shlex
 from collections.abc import Mapping, Sequence
@@ -229,13 +230,26 @@ def _command_line(command: Sequence[str]) -> str:
 
 
 def _targets(config: Config, targets: Sequence[str]) -> tuple[list[str] | None, frozenset[str]]:
-    """The ids of the selected runs (None: all), and of those that were named one by one rather than by their sweep."""
+    """The ids of the selected runs (None: all), and of those that count as named: runs named one by one, and of a named
+    sweep those that Ctrl-C stopped."""
     if not targets:
         return None, frozenset()
-    resolved = [run_selection.target(config.workspace, word) for word in targets]
+    workspace = config.workspace
+    resolved = [run_selection.target(workspace, word) for word in targets]
     ids = dict.fromkeys(run for target in resolved for run in target.runs)
-    named = [run for target in resolved if not target.sweep for run in target.runs]
+    named = [
+        run for target in resolved for run in target.runs if not target.sweep or _stopped_with_command(workspace, run)
+    ]
     return list(ids), frozenset(named)
+
+
+def _stopped_with_command(workspace: Workspace, run: str) -> bool:
+    """Whether nobody cancelled the run's newest attempt, which the command that trained it on this machine ended."""
+    attempts = workspace.run(run).attempts()
+    with contextlib.suppress(RecordError):
+        request = Request.read(attempts[-1].request) if attempts else None
+        return request is not None and request.where == "local" and not attempts[-1].cancel.exists()
+    return False
 
 
 def _cases(config: Config, now: Snapshot, request: ResumeRequest) -> tuple[list[Case], list[str]]:

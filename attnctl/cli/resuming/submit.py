@@ -99,7 +99,7 @@ def _train(config: Config, made: Destination, cases: Sequence[Case], batches: Se
     submitted = {run for batch in batches for run, _ in batch.tasks}
     try:
         with display([case.spec for case in cases if case.row.id in submitted]) as report:
-            runner.run(config, batches, made.resources, made.options.parallel, report)
+            runner.run(config, batches, made.resources, made.options.parallel, report, report.interrupted)
     except KeyboardInterrupt:
-        output.note("Stopped. To continue from the checkpoints, run: attnctl resume --state cancelled")
-        raise
+        again = "attnctl resume --state cancelled"
+        raise KeyboardInterrupt(f"stopped; to continue from the checkpoints, run: {again}") from None

@@ -253,11 +253,19 @@ def _train(
     submitted = {run for batch in batches for run, _ in batch.tasks}
     try:
         with display([item.spec for item in planned if item.spec.id in submitted]) as report:
-            runner.run(config, batches, destination.resources, destination.options.parallel, report)
+            runner.run(config, batches, destination.resources, destination.options.parallel, report, report.interrupted)
     except KeyboardInterrupt:
-        again = [*order.command, *([] if order.name else ["--name", name])]
-        output.note(f"Stopped. To continue from the checkpoints, run: {shlex.join(['attnctl', *again])}")
-        raise
+        raise KeyboardInterrupt(
+            f"stopped; to continue from the checkpoints, run: {_again(config.workspace, planned, name, order)}"
+        ) from None
+
+
+def _again(workspace: Workspace, planned: Sequence[Planned], name: str, order: Order) -> str:
+    """What continues a sweep that Ctrl-C stopped: `resume`, or the same command if it also trains bases."""
+    members = set(sweep_records.read(workspace, name).runs)
+    if any(item.spec.id not in members for item in planned):
+        return shlex.join(["attnctl", *order.command, *([] if order.name else ["--name", name])])
+    return f"attnctl {_workspace_option(workspace, order.command)}resume {shlex.quote(name)}"
 
 
 def _say_begin(

@@ -1,18 +1,21 @@
-"""The live progress of runs on this machine: a bar for each run on a terminal, periodic lines in a pipe."""
+"""The live progress of runs on this machine: a bar for each run on a terminal, a line per change in a pipe."""
 
 from __future__ import annotations
 
 import sys
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Protocol
 
 from attnctl.cli import output
 from attnctl.cli.sweeping.run_names import short_names
+from attnctl.cli.sweeping.time_left import WAITING, TimeLeft
 from attnctl.cli.text_width import shortened
+from attnctl.jobs.local.supervisor import PATIENCE
 from attnctl.metrics import DECIDING
 from attnctl.spec import RunSpec
+from attnctl.units import duration, plural, quantity
+from attnctl.values import first_of
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bars
@@ -20,17 +23,15 @@ if TYPE_CHECKING:
 
     from attnctl.jobs.local.runner import Progress
 
-LINE_EVERY = 5.0
-"""Seconds between the lines of a run that are written to a pipe."""
-
 _BAR, _NARROW_BAR, _WIDE = 24, 8, 110
 """Cells of a bar, on a terminal that is wide and on one that is not."""
 
 _LEAST_NAME = 12
+_NAMED = 4
+"""Runs that a message names."""
+
 _FIGURES = 58
 """Cells beside a run's name: its bar, steps, time, and last figures. Names are shortened before these."""
-
-_WAITING = {"queued", "starting", "running"}
 
 
 class Display(Protocol):
@@ -38,6 +39,9 @@ class Display(Protocol):
 
     def __call__(self, progress: Progress) -> None:
         """Show the newest of one run."""
+
+    def interrupted(self, count: int, runs: Sequence[str]) -> None:
+        """Say what is waited for. count: how often the user has pressed Ctrl-C. runs: those that train."""
 
 
 @contextmanager
@@ -53,14 +57,14 @@ def display(specs: Sequence[RunSpec]) -> Iterator[Display]:
 
 def _bars() -> Bars:
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
     console = Console(stderr=True, highlight=False)
     return Progress(
         TextColumn("{task.description}", markup=False),
         BarColumn(bar_width=_BAR if console.width >= _WIDE else _NARROW_BAR),
         MofNCompleteColumn(),
-        TimeRemainingColumn(),
+        TextColumn("{task.fields[left]}", markup=False),
         TextColumn("{task.fields[news]}", markup=False),
         console=console,
         refresh_per_second=4,
@@ -74,19 +78,26 @@ class _Bars:
         self._bars, self._names = bars, names
         self._tasks: dict[str, TaskID] = {}
         self._ended: set[str] = set()
-        self._total = bars.add_task("all runs", total=len(names), news="")
+        self._time_left = TimeLeft(names)
+        self._total = bars.add_task("all runs", total=len(names), news="", left="")
 
     def __call__(self, progress: Progress) -> None:
         run = progress.run
-        if progress.state not in _WAITING:
+        self._time_left.take(progress)
+        if progress.state not in WAITING:
             self._end(progress)
         elif progress.state != "queued":
             if run not in self._tasks:
                 name = shortened(self._names[run], max(_LEAST_NAME, self._bars.console.width - _FIGURES))
-                self._tasks[run] = self._bars.add_task(name, total=None, news="")
+                self._tasks[run] = self._bars.add_task(name, total=None, news="", left="")
             total = progress.steps or None
-            figures = news(progress, steps=False)
-            self._bars.update(self._tasks[run], completed=progress.step, total=total, news=figures)
+            figures, left = news(progress, steps=False), _left(self._time_left.of_run(run))
+            self._bars.update(self._tasks[run], completed=progress.step, total=total, news=figures, left=left)
+        self._bars.update(self._total, left=_left(self._time_left.of_all()))
+
+    def interrupted(self, count: int, runs: Sequence[str]) -> None:
+        """Print what is waited for above the bars."""
+        self._bars.console.print(stopping(count, [self._names[run] for run in runs]), markup=False)
 
     def _end(self, progress: Progress) -> None:
         run = progress.run
@@ -100,22 +111,44 @@ class _Bars:
 
 
 class _Lines:
-    """A line when a run starts or ends, and every few seconds while it runs."""
+    """A line when the state of a run changes, or its metrics do."""
 
     def __init__(self, names: Mapping[str, str]) -> None:
         self._names = names
-        self._states: dict[str, str] = {}
-        self._last: dict[str, float] = {}
+        self._time_left = TimeLeft(names)
+        self._before: dict[str, Progress] = {}
 
     def __call__(self, progress: Progress) -> None:
-        run, now = progress.run, time.monotonic()
-        changed = self._states.get(run) != progress.state
-        if progress.state == "queued" or not (changed or now >= self._last[run] + LINE_EVERY):
+        run, before = progress.run, self._before.get(progress.run)
+        self._time_left.take(progress)
+        same = before is not None and (before.state, before.metrics) == (progress.state, progress.metrics)
+        if progress.state == "queued" or same:
             return
-        self._states[run], self._last[run] = progress.state, now
-        ended = sum(state not in _WAITING for state in self._states.values())
-        what = news(progress) if progress.state in _WAITING else ending(progress)
-        output.note(f"[{ended}/{len(self._names)}] {self._names[run]}: {what}")
+        self._before[run] = progress
+        ended = sum(item.state not in WAITING for item in self._before.values())
+        what = news(progress) if progress.state in WAITING else ending(progress)
+        left = self._time_left.of_all()
+        left_words = f"; all runs: {duration(left)} left" if left is not None else ""
+        output.note(f"[{ended}/{len(self._names)}] {self._names[run]}: {what}{left_words}")
+
+    def interrupted(self, count: int, runs: Sequence[str]) -> None:
+        """Print what is waited for."""
+        output.note(stopping(count, [self._names[run] for run in runs]))
+
+
+def stopping(count: int, names: Sequence[str]) -> str:
+    """What a Ctrl-C waits for. count: how often it was pressed. names: of the runs that train."""
+    if not names:
+        return "Stopping."
+    runs, listed = quantity(len(names), "run"), first_of(names, _NAMED)
+    if count > 1:
+        return f"Stopping now: killing {runs} ({listed})."
+    save = plural(len(names), "saves its checkpoint", "save their checkpoints")
+    return f"Stopping: {runs} ({listed}) {save}, in at most {PATIENCE:.0f} s. Press Ctrl-C again to kill."
+
+
+def _left(seconds: float | None) -> str:
+    return duration(seconds) if seconds is not None else ""
 
 
 def news(progress: Progress, *, steps: bool = True) -> str:

@@ -21,7 +21,8 @@ def fails(error: BaseException) -> object:
         (RecordError("spec.json is broken"), 2, "attnctl: spec.json is broken\n"),
         (PermissionError(13, "Permission denied", "/runs/x"), 2, "attnctl: /runs/x: Permission denied\n"),
         (OSError(28, "No space left on device"), 2, "attnctl: No space left on device\n"),
-        (KeyboardInterrupt(), 130, ""),
+        (KeyboardInterrupt(), 130, "attnctl: interrupted\n"),
+        (KeyboardInterrupt("stopped; go on"), 130, "attnctl: stopped; go on\n"),
     ],
 )
 def test_an_error_is_one_line_and_its_code(

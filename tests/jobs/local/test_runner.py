@@ -36,7 +36,7 @@ def supervise(config: Config, specs: list[RunSpec], resources: Resources, result
     """In a process of its own, as a user's terminal would have it."""
     submitted = submit(config, specs, resources, config.slurm, "local")
     try:
-        runner.run(config, submitted, resources, None, results.put)
+        runner.run(config, submitted, resources, None, results.put, lambda *news: results.put(news))
         results.put("returned" if "torch" not in sys.modules else "returned, and has imported torch")
     except KeyboardInterrupt:
         results.put("interrupted")
@@ -122,7 +122,13 @@ def test_runs_are_trained_to_completion_with_progress(config: Config, make_specs
 def test_ctrl_c_saves_and_starts_nothing_new(config: Config, make_specs: Specs) -> None:
     with terminal(config, make_specs(3, ENDLESS)) as started:
         started.until(training)
+        pressed = time.monotonic()
         os.kill(started.process.pid or 0, signal.SIGINT)
+        count, waited_for = started.until(lambda found: isinstance(found, tuple))
+        assert count == 1
+        assert set(waited_for) <= {spec.id for spec in started.specs}
+        assert started.specs[0].id in waited_for
+        assert time.monotonic() - pressed < 5, "it says at once what it waits for"
         assert started.until(lambda found: isinstance(found, str)) == "interrupted"
         assert started.process.is_alive() or started.process.exitcode is not None
     assert started.verdict(0).state is State.CANCELLED
@@ -131,9 +137,16 @@ def test_ctrl_c_saves_and_starts_nothing_new(config: Config, make_specs: Specs) 
     assert list(config.workspace.run(started.specs[0].id).checkpoints.iterdir())
     third = started.attempt(2)
     assert not third.incarnations()
-    for _ in range(2):  # two looks: its supervisor is gone
-        assert observe(config.workspace, [started.placed(2)]).unavailable is None
-    assert started.verdict(2).state is State.UNKNOWN
+    assert started.verdict(2).state is State.CANCELLED
+    assert "stopped before it was started" in started.verdict(2).reason
+
+
+def test_ctrl_c_while_the_workers_start_counts_as_cancelled(config: Config, make_specs: Specs) -> None:
+    with terminal(config, make_specs(1, ENDLESS)) as started:
+        started.until(lambda found: isinstance(found, Progress) and found.state == "starting")
+        os.kill(started.process.pid or 0, signal.SIGINT)
+        assert started.until(lambda found: isinstance(found, str)) == "interrupted"
+    assert started.verdict().state is State.CANCELLED
 
 
 def test_a_second_ctrl_c_kills_the_workers(config: Config, make_specs: Specs) -> None:

@@ -50,7 +50,9 @@ def test_a_sweep_trains_here_and_every_command_shows_it(folder: Path, attnctl: R
     assert {run["action"] for run in runs(repeated.out)} == {"done"}
 
 
-def test_ctrl_c_stops_cleanly_and_the_same_command_resumes(folder: Path, attnctl: Run) -> None:
+def test_ctrl_c_says_what_it_waits_for_and_resume_of_the_sweep_or_the_same_command_goes_on(
+    folder: Path, attnctl: Run
+) -> None:
     words = ["sweep", "none", "--seed", "3", "--epochs", "40", "--run-on", "local", "--name", "long"]
     process = subprocess.Popen(
         [sys.executable, "-m", "attnctl", *words],
@@ -69,9 +71,14 @@ def test_ctrl_c_stops_cleanly_and_the_same_command_resumes(folder: Path, attnctl
     finally:
         process.kill()
     assert process.returncode == 130
-    assert "To continue from the checkpoints, run: attnctl sweep none" in errors
+    assert "Stopping: 1 run (none) saves its checkpoint, in at most 60 s. Press Ctrl-C again to kill.\n" in errors
+    assert errors.endswith("attnctl: stopped; to continue from the checkpoints, run: attnctl resume long\n")
     assert "Traceback" not in errors
     assert json.loads(attnctl("status", "--json").out)["runs"][0]["state"] == "cancelled"
+    (planned,) = json.loads(attnctl("resume", "long", "--dry-run", "--json").out)["runs"]
+    assert planned["starts"]
+    (unnamed,) = json.loads(attnctl("resume", "--dry-run", "--json").out)["runs"]
+    assert not unnamed["starts"]
     assert "1 will continue" in attnctl(*words, "--dry-run").out
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 
+from attnctl.files import write_atomic
+from attnctl.workspace.records import Cancel
 from tests.attnctl.cli.cli_run import Run
 from tests.attnctl.cli.past_runs import Past, left
 from tests.attnctl.cli.resumed import runs
@@ -20,6 +22,19 @@ def test_classes_and_runs_can_be_chosen(past: Past, attnctl: Run) -> None:
     assert named["starts"]
     past.sweep("one", [preempted])
     assert [row["id"] for row in runs(attnctl("resume", "one", "--dry-run", "--json"))] == [preempted.id]
+
+
+def test_a_named_sweep_takes_up_what_ctrl_c_stopped_but_not_what_was_cancelled(past: Past, attnctl: Run) -> None:
+    stopped, cancelled, queued = past.specs(3)
+    past.attempt(stopped, "CANCELLED", where="local")
+    past.attempt(cancelled, "CANCELLED", where="local")
+    past.attempt(queued, "CANCELLED")
+    attempt = past.config.workspace.run(cancelled.id).attempt(1)
+    write_atomic(attempt.cancel, Cancel(at=5.0, user="ada", host="login").encode())
+    past.sweep("mine", [stopped, cancelled, queued])
+    planned = runs(attnctl("resume", "mine", "--dry-run", "--json"))
+    assert {row["id"]: row["starts"] for row in planned} == {stopped.id: True, cancelled.id: False, queued.id: False}
+    assert not any(row["starts"] for row in runs(attnctl("resume", "--dry-run", "--json")))
 
 
 def test_attempts_are_bounded_by_run_and_by_sweep(past: Past, attnctl: Run) -> None:

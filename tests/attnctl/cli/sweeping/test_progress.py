@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from attnctl.cli.sweeping import progress
-from attnctl.cli.sweeping.progress import display, ending, news, standing
+from attnctl.cli.sweeping.progress import display, ending, news, standing, stopping
+from attnctl.cli.sweeping.time_left import TimeLeft
 from attnctl.grid import Axes, expand
 from attnctl.jobs.local.runner import Progress
 
@@ -32,24 +32,43 @@ def test_an_ended_run_is_shown_with_its_state_and_last_metric() -> None:
     assert ending(at("code error", 3)) == "code error"
 
 
-def test_in_a_pipe_a_line_is_written_when_a_state_changes_and_every_few_seconds(
+def test_in_a_pipe_a_line_is_written_when_a_state_or_a_metric_changes(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = 100.0
-    monkeypatch.setattr("attnctl.cli.sweeping.progress.time.monotonic", lambda: now)
+    monkeypatch.setattr("attnctl.cli.sweeping.progress.TimeLeft", lambda runs: TimeLeft(runs, lambda: now))
     with display(SPECS) as show:
         show(at("queued"))
-        show(at("running", 1))
-        show(at("running", 2))  # too soon
-        now += progress.LINE_EVERY
-        show(at("running", 30))
+        show(at("starting"))
+        show(at("running", 0))
+        for step in range(1, 20):
+            now += 10.0
+            show(at("running", step))
+        now += 10.0
+        show(at("running", 20, top1=50.0))
+        show(at("running", 20, top1=50.0))
+        now += 200.0
         show(at("completed", 40, top1=92.5))
-        show(at("running", 1, number=1))
+        show(at("running", 0, number=1))
     captured = capsys.readouterr()
     assert captured.out == "", "standard output holds results alone"
     assert captured.err.splitlines() == [
-        "[0/2] se seed 0: step 1/40, 800 images/s",
-        "[0/2] se seed 0: step 30/40, 800 images/s",
+        "[0/2] se seed 0: starting",
+        "[0/2] se seed 0: step 0/40, 800 images/s",
+        "[0/2] se seed 0: step 20/40, top-1 50.00 %, 800 images/s; all runs: 10 min left",
         "[1/2] se seed 0: completed, top-1 92.50 %",
-        "[1/2] se seed 1: step 1/40, 800 images/s",
+        "[1/2] se seed 1: step 0/40, 800 images/s",
     ]
+
+
+@pytest.mark.parametrize(
+    ("count", "names", "words"),
+    [
+        (1, ["se"], "Stopping: 1 run (se) saves its checkpoint, in at most 60 s. Press Ctrl-C again to kill."),
+        (1, ["a", "b"], "Stopping: 2 runs (a, b) save their checkpoints, in at most 60 s. Press Ctrl-C again to kill."),
+        (2, list("abcdef"), "Stopping now: killing 6 runs (a, b, c, d and 2 more)."),
+        (1, [], "Stopping."),
+    ],
+)
+def test_ctrl_c_names_the_runs_that_it_waits_for(count: int, names: list[str], words: str) -> None:
+    assert stopping(count, names) == words
