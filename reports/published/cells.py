@@ -7,17 +7,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
-from attnctl import papers
+from attnctl import models, papers
+from attnctl.metrics import BY_KEY, deciding
 from attnctl.papers import audit, counts, traits
 from attnctl.reports import imported
 from attnctl.reports.published.candidates import Chosen
 from attnctl.reports.published.columns import Shown, unit_of
 from attnctl.reports.published.extra_rows import Extra
-from attnctl.reports.replicates import BEST_ON_TEST, NOT_RUN, Epoch, Metric, gain_cell
+from attnctl.reports.replicates import BEST_ON_TEST, NOT_RUN, Epoch, Metric, finished, gain_cell
 from attnctl.reports.statistics.gains import gain
 from attnctl.reports.table import Cell
 from attnctl.units import quantity
-from attnctl.values import SpecError
+from attnctl.values import SpecError, comma_join
 from attnctl.workspace.records import Imported
 
 LONGEST_STATE = 40
@@ -115,7 +116,7 @@ class Material:
             return _filled(published, Cell(state=reason or NOT_RUN))
         metric = metric_of(column, self.epoch)
         by_seed = found.runs.by_seed(metric)
-        cell = found.runs.cell(metric, _notes_of(found, self.epoch) if by_seed else ())
+        cell = found.runs.cell(metric, _notes_of(found, self.epoch) if by_seed else _other_metrics(found, column))
         number = number_of(published, column) if column.key not in found.cells.elsewhere else None
         apart = cell.value - number if cell.value is not None and number is not None else None
         return replace(_filled(published, cell), apart=Cell(value=apart, n=cell.n, runs=cell.runs), by_seed=by_seed)
@@ -184,6 +185,16 @@ def _trait(row: papers.Row, column: papers.PaperColumn) -> Cell:
     except SpecError as error:
         return Cell(state="cannot be built", marks=(str(error),))
     return Cell(printed="-" if found is None else _WORDS[getattr(found, column.metric)])
+
+
+def _other_metrics(found: Chosen, column: papers.PaperColumn) -> tuple[str, ...]:
+    """Which metrics the completed runs have instead, as COCO's on a data set that is not VOC's."""
+    done = [run for run in found.runs.rows if finished(run)]
+    if not done or any(column.metric in run.metrics for run in done):
+        return ()
+    labels = [BY_KEY[name].label for name in deciding(models.task(done[0].model)) if name in done[0].metrics]
+    dataset, metric = done[0].dataset, BY_KEY[column.metric].label if column.metric in BY_KEY else column.metric
+    return (f"runs on {dataset} measure {comma_join(labels)} instead of {metric}",) if labels else ()
 
 
 def _notes_of(found: Chosen, epoch: Epoch) -> tuple[str, ...]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from attnctl.papers.runs import Cells, Overrides
+from attnctl.papers.runs import ALL, Cells, Overrides
+from attnctl.values import comma_join
 
 
 def usual(cells: Sequence[Cells]) -> Overrides:
@@ -26,13 +27,21 @@ def footnotes(cells: Sequence[Cells], usual: Overrides) -> Mapping[str, str]:
 
 def note(usual: Overrides, cells: Sequence[Cells]) -> str:
     """The sentence under the table; empty if most rows have the paper's values."""
+    bases = _bases(usual)
     if not usual.summary():
-        return ""
+        return f"{bases[0].upper()}{bases[1:]}." if bases else ""
     others = ", unless a footnote says otherwise" if footnotes(cells, usual) else ""
     return (
-        f"Trained with {usual.summary()} instead of the paper's values{others}; params and FLOPs are of the paper's "
-        "networks."
+        f"Trained with {usual.summary()} instead of the paper's values{others}; "
+        f"{bases + '; ' if bases else ''}params and FLOPs are of the paper's networks."
     )
+
+
+def _bases(overrides: Overrides) -> str:
+    """What the networks were trained with from which rows start; empty if with the paper's values."""
+    found = {name: Overrides.from_json(own).summary() for name, own in overrides.bases.items()}
+    words = dict.fromkeys(f"{text}{'' if name == ALL else f' ({name})'}" for name, text in found.items() if text)
+    return f"the networks that rows start from were trained with {comma_join(words)} instead of theirs" if words else ""
 
 
 def _trained(overrides: Overrides) -> object:

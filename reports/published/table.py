@@ -10,7 +10,7 @@ from attnctl import papers
 from attnctl.db import RunRow
 from attnctl.papers.runs import Cells, chosen_rows
 from attnctl.reports.footnotes import lettered, partial_loads
-from attnctl.reports.published import overridden
+from attnctl.reports.published import initial_weights, overridden
 from attnctl.reports.published.candidates import Chosen, choose
 from attnctl.reports.published.cells import Material, metric_of
 from attnctl.reports.published.columns import Shown, columns_of
@@ -67,7 +67,8 @@ def build(
     gains = _gains(table, chosen, options, extra)
     shown = columns_of(papers_table, gains=gains, elsewhere=_elsewhere(papers_table, cells, imports))
     usual = overridden.usual(cells)
-    groups, names, warnings = _groups(table, material, shown, options, overridden.footnotes(cells, usual))
+    marks = [overridden.footnotes(cells, usual), initial_weights.footnotes(chosen)]
+    groups, names, warnings = _groups(table, material, shown, options, marks)
     whole = ReportTable(
         title=f"{table.paper}, table {table.number}: {table.caption}",
         label=f"tab:{table.paper.lower()}-{table.number}",
@@ -154,9 +155,9 @@ def _groups(
     material: Material,
     shown: Sequence[Shown],
     options: Options,
-    deviations: Mapping[str, str],
+    marks: Sequence[Mapping[str, str]],
 ) -> tuple[list[Group], list[str], list[str]]:
-    """The groups, the names of their rows, and the warnings. deviations: footnotes by row."""
+    """The groups, the names of their rows, and the warnings. marks: footnotes by row."""
     wanted = {row.name for row in chosen_rows(table, options.rows)}
     trained = [column for column in table.columns if column.kind == "run"]
     columns = [item.column for item in shown]
@@ -168,7 +169,7 @@ def _groups(
         unfair = compared(kept, trained, material.chosen, options.epoch)
         plain = next((row for row in (*siblings, *rows) if row.baseline), None)
         lines = [
-            (name, unfair.marked(name, _with_mark(line, deviations.get(name, "")), shown))
+            (name, unfair.marked(name, _with_marks(line, [own[name] for own in marks if name in own]), shown))
             for name, line in _lines(rows, plain, shown, material)
             if name in wanted
         ]
@@ -217,8 +218,8 @@ def _lines(
     ]
 
 
-def _with_mark(row: Row, text: str) -> Row:
-    return replace(row, marks=(*row.marks, text)) if text else row
+def _with_marks(row: Row, texts: Sequence[str]) -> Row:
+    return replace(row, marks=(*row.marks, *texts))
 
 
 def _marks(row: papers.Row) -> tuple[str, ...]:

@@ -12,12 +12,16 @@ _PLACES = ("model", "backbone", "placement", "dataset")
 
 
 def short_names(specs: Sequence[RunSpec]) -> dict[str, str]:
-    """Run id to a name such as `ela kernel=5 seed 1`, for runs that differ in the kernel and the seed."""
+    """Run id to a name such as `ela kernel=5 seed 1`, for runs that differ in the kernel and the seed.
+
+    Recipe fields are named only where runs of the same network and data set differ in them.
+    """
     modules = {spec.module for spec in specs}
     hyperparameters = {
         module: _varying(dict(spec.hyperparameters) for spec in specs if spec.module == module) for module in modules
     }
-    fields = _varying(vars(spec.recipe) for spec in specs)
+    trained = {_training(spec) for spec in specs}
+    fields = {key: _varying(vars(spec.recipe) for spec in specs if _training(spec) == key) for key in trained}
     # the plain backbone has no placement, which is no difference worth telling
     places = _varying(
         {name: getattr(spec, name) for name in (*_PLACES, "seed") if getattr(spec, name) != ""} for spec in specs
@@ -28,12 +32,16 @@ def short_names(specs: Sequence[RunSpec]) -> dict[str, str]:
                 spec.module,
                 *_settings(dict(spec.hyperparameters), hyperparameters[spec.module]),
                 *(str(getattr(spec, name)) for name in _PLACES if name in places and getattr(spec, name)),
-                *_settings(vars(spec.recipe), fields),
+                *_settings(vars(spec.recipe), fields[_training(spec)]),
                 *([f"seed {spec.seed}"] if "seed" in places else []),
             ]
         )
         for spec in specs
     }
+
+
+def _training(spec: RunSpec) -> tuple[str, ...]:
+    return spec.model, spec.backbone, spec.dataset
 
 
 def _varying(rows: Iterable[Mapping[str, Scalar]]) -> set[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import statistics
 from pathlib import Path
 
@@ -145,3 +146,19 @@ def test_an_exact_count_does_not_stand_under_a_unit() -> None:
     (column,) = (column for column in report.table.columns if column.name == "params.exact")
     assert column.full_heading == "Params exact"
     assert line(report.table, "ResNet50", report.names)["params.exact"].value == 23_705_252
+
+
+def test_a_cell_without_the_columns_metric_tells_what_the_runs_measure(tmp_path: Path) -> None:
+    ean4 = named("ean:4")
+    workspace = Workspace(tmp_path)
+    (spec,) = specs(ean4, "MobileNeXt", dataset="digits-det", init="random")
+    train(workspace, spec, 30.0)
+    (events,) = workspace.run(spec.id).path.rglob("events.jsonl")
+    lines = [json.loads(text) for text in events.read_text().splitlines()]
+    for event in lines:  # COCO's metrics alone, as of a data set that is not VOC's
+        event["values"] = {name: value for name, value in event.get("values", {}).items() if not name.startswith("map")}
+    events.write_text("".join(json.dumps(event) + "\n" for event in lines))
+    report = build(workspace, ean4, cells(ean4, dataset="digits-det", init="random"))
+    cell = line(report.table, "MobileNeXt", report.names)["map"]
+    assert (cell.value, cell.state) == (None, "not measured")
+    assert footnotes(report.table, cell) == ["runs on digits-det measure AP instead of mAP"]

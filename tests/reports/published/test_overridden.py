@@ -6,7 +6,7 @@ from attnctl.papers.runs import Overrides, Settings, cells_of
 from attnctl.reports import published
 from attnctl.reports.published import overridden
 from tests.reports.published.published_tables import EAN2
-from tests.reports.report_workspace import cells
+from tests.reports.report_workspace import cells, table
 
 SMALL = Overrides(dataset="digits", fields={"epochs": "3"})
 GHOST = Overrides(dataset="digits", fields={"epochs": "3", "norm_batch": "64"})
@@ -39,3 +39,17 @@ def test_the_usual_settings_are_those_of_most_rows_whatever_their_seeds() -> Non
     items = cells_of(EAN2, Settings(default=SMALL, parts={"ResNet50": seeds}))
     assert overridden.footnotes(items, overridden.usual(items)) == {}
     assert overridden.usual([]) == Overrides()
+
+
+def test_what_replaces_the_values_of_the_networks_that_rows_start_from_is_noted() -> None:
+    ean4 = table("ean:4")
+    bases = {"*": {"dataset": "digits", "fields": {"steps": "20"}}}
+    note = published.build(ean4, cells(ean4, dataset="digits-det", bases=bases), {}).table.notes[0]
+    assert note == (
+        "Trained with dataset=digits-det instead of the paper's values; the networks that rows start from were trained "
+        "with dataset=digits steps=20 instead of theirs; params and FLOPs are of the paper's networks."
+    )
+    only = published.build(ean4, cells(ean4, bases={"EAN:3": bases["*"]}), {}).table.notes[0]
+    assert only == (
+        "The networks that rows start from were trained with dataset=digits steps=20 (EAN:3) instead of theirs."
+    )

@@ -17,3 +17,16 @@ def test_short_names_leave_out_equal_parts() -> None:
         "none seed 0",
         "none seed 1",
     ]
+
+
+def test_recipe_fields_are_named_only_among_runs_of_one_network_and_data_set() -> None:
+    classifiers = grid.expand(Axes(modules=("ela",))).specs
+    rates = {"lr": ("0.01", "0.02")}
+    detectors = grid.expand(
+        Axes(modules=("ela",), models=("fasterrcnn",), datasets=("digits-det",), overrides=rates)
+    ).specs
+    assert sorted(short_names([*classifiers, *detectors]).values()) == [
+        "ela resnet20 digits",
+        "ela resnet50 digits-det lr=0.01",
+        "ela resnet50 digits-det lr=0.02",
+    ]
