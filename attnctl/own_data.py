@@ -7,10 +7,12 @@ A description is the JSON text of what a training must know of the data, and say
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 
 from attnctl.units import quantity
 from attnctl.values import comma_join
@@ -45,6 +47,18 @@ def remember(name: str, description: str) -> None:
     if not _NAME.fullmatch(name) or not name.endswith(_SEPARATOR + _digest(description)):
         raise ValueError(f"{name!r:.80} is not the name of the data set that is described")
     DESCRIPTIONS[name] = description
+
+
+@lru_cache(maxsize=64)
+def code_version(description: str) -> str:
+    """The version of the user's file whose code makes the data set of a description; empty if no code does."""
+    if '"code_version"' not in description:
+        return ""
+    try:
+        version = json.loads(description).get("code_version")
+    except (ValueError, AttributeError, RecursionError):  # an own data set's description is checked when it is used
+        return ""
+    return version if isinstance(version, str) else ""
 
 
 def _digest(description: str) -> str:

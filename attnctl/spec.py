@@ -415,6 +415,12 @@ class RunSpec:
 
     @property
     def code_versions(self) -> tuple[int | str, ...]:
+        """The versions of all code of a run: of `network_code_versions`, and of the code that makes its data set."""
+        data = own_data.code_version(self.data)
+        return (*self.network_code_versions, *([data] if data else []))
+
+    @property
+    def network_code_versions(self) -> tuple[int | str, ...]:
         """The versions of its modules, its backbone and users' files in its recipe; hashes for a user's code."""
         of_recipe = recipe_parts.read_code(self.versions.recipe).values()
         return (

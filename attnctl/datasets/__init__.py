@@ -155,6 +155,8 @@ def _packaged(name: str) -> Dataset:
 
 def missing_files(dataset: Dataset, folder: Path | None) -> list[str]:
     """The missing files of a data set in its folder; an archive in or beside the folder counts as its files."""
+    if dataset.code:  # what it reads is not known
+        return []
     if dataset.is_own and folder is not None:
         parts = (*dataset.train_parts, *dataset.test_parts)
         needed = object_scan.VOC_FOLDERS if dataset.layout == "voc" else parts

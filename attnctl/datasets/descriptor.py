@@ -85,6 +85,10 @@ class Dataset:
     """The fraction of a user's images that is evaluated, where they are not in two parts."""
     split_seed: int = 0
     """Which images that fraction consists of."""
+    code: str = ""
+    """A user's own data set that is made by code: the class or function, such as `flowers:make`."""
+    code_version: str = ""
+    """The version of the file with that code."""
     load: str = ""
     """Layout `loaded`: `module:function` that maps the folder (or None) to the training and the test set, each
     as (images, labels): arrays (n, 3, H, W) of bytes and (n,) of whole numbers."""

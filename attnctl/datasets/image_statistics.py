@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import statistics
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +18,7 @@ from attnctl.values import SpecError
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
+    from PIL import Image
 
 SAMPLED = 2000
 """So many images are measured, evenly spaced in their order."""
@@ -50,16 +51,31 @@ class ImageStatistics:
         return f"{len(self.unreadable)} of {quantity(sampled, 'image')} cannot be read, such as {self.unreadable[0]}"
 
 
+def sampled(count: int, most: int | None = None) -> Sequence[int]:
+    """The numbers of `most` images of `count`, evenly spaced; without `most`, of those that are measured."""
+    most = SAMPLED if most is None else most
+    return [count * number // most for number in range(most)] if count > most else range(count)
+
+
 def measure(paths: Sequence[Path]) -> ImageStatistics:
     """Measure a sample of these images; raises SpecError if none can be read."""
-    import numpy as np
-
-    chosen = [paths[len(paths) * number // SAMPLED] for number in range(SAMPLED)] if len(paths) > SAMPLED else paths
+    chosen = [paths[number] for number in sampled(len(paths))]
     with ThreadPoolExecutor(_THREADS) as pool:
         answers = list(pool.map(_measure, chosen))
     known = [answer for answer in answers if answer is not None]
     if not known:
         raise SpecError(f"none of {quantity(len(chosen), 'image')} can be read, such as {chosen[0]}")
+    return _combined(known, tuple(path for path, answer in zip(chosen, answers, strict=True) if answer is None))
+
+
+def measure_decoded(images: Iterable[Image.Image]) -> ImageStatistics:
+    """Measure RGB images, of which there must be one."""
+    return _combined([(min(image.size), _moments(image)) for image in images], ())
+
+
+def _combined(known: Sequence[tuple[int, npt.NDArray[np.float64]]], unreadable: tuple[Path, ...]) -> ImageStatistics:
+    import numpy as np
+
     first, second = (np.mean([moments[number] for _, moments in known], axis=0) for number in (0, 1))
     deviation = np.sqrt(np.maximum(second - first**2, _LEAST_STD**2))
     return ImageStatistics(
@@ -67,13 +83,12 @@ def measure(paths: Sequence[Path]) -> ImageStatistics:
         mean=_rounded(first),
         std=_rounded(deviation),
         measured=len(known),
-        unreadable=tuple(path for path, answer in zip(chosen, answers, strict=True) if answer is None),
+        unreadable=unreadable,
     )
 
 
 def _measure(path: Path) -> tuple[int, npt.NDArray[np.float64]] | None:
     """The short side of an image, and its (2, 3) means of pixels and of squared pixels; None if it cannot be read."""
-    import numpy as np
     from PIL import Image
 
     from attnctl.datasets.pixels import DAMAGED, is_deep, is_too_large, scaled
@@ -85,11 +100,18 @@ def _measure(path: Path) -> tuple[int, npt.NDArray[np.float64]] | None:
                 return None
             image.draft("RGB", (_LARGE, _LARGE))
             plain = scaled(image) if is_deep(image) else image
-            small = plain.convert("RGB").reduce(max(1, min(image.size) // _LARGE))
-            pixels = np.asarray(small, dtype=np.float64).reshape(-1, 3) / 255
+            return side, _moments(plain.convert("RGB"))
     except DAMAGED:
         return None
-    return side, np.stack([pixels.mean(axis=0), (pixels**2).mean(axis=0)])
+
+
+def _moments(image: Image.Image) -> npt.NDArray[np.float64]:
+    """The (2, 3) means of the pixels of an RGB image and of their squares."""
+    import numpy as np
+
+    small = image.reduce(max(1, min(image.size) // _LARGE))
+    pixels = np.asarray(small, dtype=np.float64).reshape(-1, 3) / 255
+    return np.stack([pixels.mean(axis=0), (pixels**2).mean(axis=0)])
 
 
 def _rounded(values: npt.NDArray[np.float64]) -> tuple[float, float, float]:

@@ -1,4 +1,4 @@
-"""Users' own data sets: a folder that `--dataset ./flowers` names, measured once, and described in each run's spec.
+"""Users' own data sets: a folder that `--dataset ./flowers` names, or code, measured and described in each run's spec.
 
 The description is a JSON object: the fields of `Dataset` that are in `_FIELDS`. Its hash is a part of the data set's
 name (`attnctl.own_data`), so a data set is what it contains, wherever it lies: where that is, is recorded in the
@@ -17,11 +17,12 @@ from pathlib import Path
 from typing import Any
 
 from attnctl import own_data, user_cache
-from attnctl.datasets import fingerprint, folder_scan, image_statistics, object_scan
+from attnctl.datasets import fingerprint, folder_scan, image_statistics, object_scan, own_code
 from attnctl.datasets.descriptor import Dataset
 from attnctl.datasets.folder_scan import ImageFolder
 from attnctl.datasets.object_scan import ObjectFolder
 from attnctl.files import is_file_name, read_regular, reason, write_atomic
+from attnctl.sources import store
 from attnctl.units import quantity
 from attnctl.values import SpecError, comma_join
 from attnctl.workspace import untrusted_json
@@ -40,7 +41,8 @@ _NAME_IT = f"and name the folder, such as {EXAMPLE}"
 _SUFFIX = ".json"
 _SMALLEST, _LARGEST_SIDE, _SIDE_STEP = 32, 224, 32
 _SMALL = 64  # up to this side a network for small images is the default
-_SPLIT = 0.2
+SPLIT = 0.2
+"""The fraction that is evaluated unless another was typed."""
 _MOST_NAMES = 200  # more classes are not named in each run's spec
 _OPTIONS = {"test": "0.3, the fraction of the images that is evaluated", "seed": "1, which images these are"}
 
@@ -62,6 +64,8 @@ class Measured:
     folder: Path
     signature: str
     notes: tuple[str, ...] = ()
+    text: str = ""
+    """What to type to name it again."""
 
 
 @dataclass(frozen=True)
@@ -86,8 +90,6 @@ def parse(text: str) -> Reference:
     """The folder that `./flowers` or `./flowers:test=0.3+seed=1` names; raises SpecError."""
     if text.startswith(_HUB):
         raise SpecError(f"dataset {text!r}: {_HUB} is not read; save its images as class folders, {_NAME_IT}")
-    if text.partition(":")[0].endswith(".py") and not Path(text).is_dir():
-        raise SpecError(f"dataset {text!r} is a Python file; save its images as class folders, {_NAME_IT}")
     try:
         path, options = (text, "") if Path(text).expanduser().is_dir() else _divided(text)
         folder = Path(path).expanduser()
@@ -96,6 +98,11 @@ def parse(text: str) -> Reference:
         raise SpecError(f"dataset {text!r}: {reason(error)}") from error
     if not is_folder:
         raise SpecError(f"dataset {text!r}: {f'{path} is not a folder' if exists else f'there is no folder {path}'}")
+    return Reference(folder, *_split_options(text, options))
+
+
+def _split_options(text: str, options: str) -> tuple[float | None, int]:
+    """The fraction and the seed of `test=0.3+seed=1`; raises SpecError. text: all that was typed, for the message."""
     given = dict(part.partition("=")[::2] for part in options.split("+")) if options else {}
     try:
         if set(given) - set(_OPTIONS):
@@ -106,7 +113,7 @@ def parse(text: str) -> Reference:
     except ValueError as error:
         forms = comma_join(f"{name}={example}" for name, example in _OPTIONS.items())
         raise SpecError(f"dataset {text!r}: after the colon there can be {forms}; joined by +") from error
-    return Reference(folder, test, seed)
+    return test, seed
 
 
 def _divided(text: str) -> tuple[str, str]:
@@ -115,7 +122,12 @@ def _divided(text: str) -> tuple[str, str]:
 
 
 def measure(text: str) -> Dataset:
-    """The data set in a user's folder, measured unless its files are those of the last time; raises SpecError."""
+    """The data set in a user's folder, measured unless its files are those of the last time; raises SpecError.
+
+    Code that makes a data set runs each time: see `own_code`.
+    """
+    if own_code.is_reference(text):
+        return _measure_code(text)
     reference = parse(text)
     folder = Path(os.path.abspath(reference.folder))  # noqa: PTH100 resolve would give a link's target
     scanned = scan(folder)
@@ -123,7 +135,7 @@ def measure(text: str) -> Dataset:
     if not is_split and (reference.test is not None or reference.seed):
         raise SpecError(f"{folder} has {scanned.parts[0]}/ and {scanned.parts[1]}/, so it is not split")
     signature = fingerprint.signature(scanned.files)
-    split = (_SPLIT if reference.test is None else reference.test) if is_split else 0.0
+    split = (SPLIT if reference.test is None else reference.test) if is_split else 0.0
     key = user_cache.key_of(str(folder), signature, split, reference.seed, _VERSION)
     cached = user_cache.read(_CACHE, key) or {}
     try:
@@ -136,8 +148,24 @@ def measure(text: str) -> Dataset:
         user_cache.write(_CACHE, key, {"name": dataset.name, "description": description, "note": note})
     left_out = scanned.notes if isinstance(scanned, ImageFolder) else ()
     notes = (*left_out, *([note] if note else ()))
-    MEASURED[dataset.name] = Measured(dataset, folder, signature, notes)
+    MEASURED[dataset.name] = Measured(dataset, folder, signature, notes, str(folder))
     return dataset
+
+
+def _measure_code(text: str) -> Dataset:
+    path, options = _divided(text)
+    made = own_code.measure(path, *_split_options(text, options))
+    dataset = _named(made.stem, {"version": _VERSION, **made.values})
+    MEASURED[dataset.name] = Measured(dataset, made.folder, "", made.notes, path)
+    return dataset
+
+
+def _named(stem: str, values: Mapping[str, Any]) -> Dataset:
+    """The data set with this description, which this process remembers. stem: the name without the hash."""
+    description = json.dumps(values, sort_keys=True, separators=(",", ":"))
+    name = own_data.name_of(stem, description)
+    own_data.remember(name, description)
+    return describe(name)
 
 
 def notes(dataset: Dataset) -> tuple[str, ...]:
@@ -161,7 +189,7 @@ def _measure(folder: Path, scanned: ImageFolder | ObjectFolder, split: float, se
     values = {
         "version": _VERSION,
         **(_of_classes(scanned, seen.side) if isinstance(scanned, ImageFolder) else _of_objects(scanned)),
-        **dict(zip(("train_size", "test_size"), _sizes(folder, scanned.counts, split), strict=True)),
+        **dict(zip(("train_size", "test_size"), sizes(folder, scanned.counts, split), strict=True)),
         "mean": seen.mean,
         "std": seen.std,
         "train_parts": scanned.parts[:1],
@@ -170,35 +198,37 @@ def _measure(folder: Path, scanned: ImageFolder | ObjectFolder, split: float, se
         "split_seed": seed,
         "content": content,
     }
-    description = json.dumps(values, sort_keys=True, separators=(",", ":"))
-    name = own_data.name_of(folder.name, description)
-    own_data.remember(name, description)
     sampled = "its content is known by names, sizes, times and a sample of the files, since it is large"
     notes = [seen.note, sampled if content.startswith("sample:") else ""]
-    return describe(name), "; ".join(filter(None, notes))
+    return _named(folder.name, values), "; ".join(filter(None, notes))
 
 
-def _sizes(folder: Path, counts: tuple[int, int], split: float) -> tuple[int, int]:
-    """The numbers of training and evaluated images; raises SpecError if one of them is 0."""
+def sizes(place: object, counts: tuple[int, int], split: float) -> tuple[int, int]:
+    """The numbers of training and evaluated images; raises SpecError if one is 0. place: for the message."""
     images, tests = counts
     if split:
         tests = round(split * images)
         images -= tests
     if not images or not tests:
-        raise SpecError(f"{folder} has {quantity(sum(counts), 'image')}: too few to evaluate {split:g} of them")
+        raise SpecError(f"{place} has {quantity(sum(counts), 'image')}: too few to evaluate {split:g} of them")
     return images, tests
 
 
 def _of_classes(scanned: ImageFolder, side: int) -> dict[str, Any]:
-    named = len(scanned.classes) <= _MOST_NAMES and all(map(_is_text, scanned.classes))
+    return class_values(scanned.classes, side)
+
+
+def class_values(names: Sequence[str], side: int) -> dict[str, Any]:
+    """The fields of a description of images of classes. side: the usual short side of the images."""
+    named = len(names) <= _MOST_NAMES and all(map(_is_text, names))
     side = min(_LARGEST_SIDE, max(_SMALLEST, side // _SIDE_STEP * _SIDE_STEP))
     return {
-        "classes": len(scanned.classes),
+        "classes": len(names),
         "height": side,
         "width": side,
         "layout": "imagefolder",
         "tasks": ("classify",),
-        "names": scanned.classes if named else (),
+        "names": tuple(names) if named else (),
     }
 
 
@@ -243,6 +273,8 @@ class _Description:
     split: float
     split_seed: int
     content: str
+    code: str = ""
+    code_version: str = ""
 
 
 _TASKS: dict[str, tuple[tuple[str, ...], ...]] = {
@@ -301,6 +333,8 @@ def _check(values: _Description) -> None:
         raise ValueError("it must have two parts")
     if not all(part in folders if classes else is_file_name(part) for part in parts):
         raise ValueError("its parts are no folders of images")
+    if bool(values.code) != bool(store.is_own(values.code_version)) or (values.code and not classes):
+        raise ValueError("its code has no version")
 
 
 # ------------------------------------------------------------------------------------------------------------ folders
@@ -356,6 +390,8 @@ def changes(dataset: Dataset, folder: Path | None, signature: str) -> str:
     """
     if folder is None:
         return f"{dataset.name} has no known folder: sweep again with --dataset and the folder"
+    if dataset.code:  # only the job runs the code, and compares the data
+        return ""
     measured = MEASURED.get(dataset.name)
     try:
         check_unchanged(dataset, folder, measured.signature if measured is not None else signature)

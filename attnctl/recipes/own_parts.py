@@ -31,7 +31,7 @@ Factor = Callable[[int, int], float]
 
 def optimizer(part: Part, recipe: Recipe, parameters: Iterable[Mapping[str, Any]]) -> Optimizer:
     """A user's optimizer over groups of parameters; raises SpecError if it is not one, and what its code raises."""
-    with _seeded():
+    with seeded():
         created = parts.imported(part)(parameters, **parts.arguments(part, recipe))
     if not isinstance(created, Optimizer):
         raise SpecError(f"optimizer {part.name} is a {type(created).__name__}; it must be a torch.optim.Optimizer")
@@ -85,7 +85,7 @@ def augmentation(part: Part, recipe: Recipe, side: int) -> Callable[[Tensor], Te
     created = _created(part, recipe)
 
     def change(image: Tensor) -> Tensor:
-        with _seeded(int(torch.randint(2**31, ()))):
+        with seeded(int(torch.randint(2**31, ()))):
             result = created(image)
         expected = (len(image), side, side)
         if not isinstance(result, Tensor) or result.dtype != torch.uint8 or tuple(result.shape) != expected:
@@ -110,7 +110,7 @@ def metrics(recipe: Recipe, code: str) -> dict[str, Measure]:
 
 def _measured(part: Part, recipe: Recipe, logits: Tensor, labels: Tensor) -> float:
     function = _created(part, recipe)
-    with _seeded():
+    with seeded():
         value = function(logits, labels)
     scalar = isinstance(value, np.generic) or (isinstance(value, Tensor) and value.numel() == 1)
     number = value.item() if scalar else value
@@ -126,7 +126,7 @@ def _shown(value: object) -> str:
 def _created(part: Part, recipe: Recipe) -> Callable[..., Any]:
     """An object of the user's class, or the user's function with its options."""
     options = parts.arguments(part, recipe)
-    with _seeded():
+    with seeded():
         made = parts.imported(part)
         if not part.is_class:
             return partial(made, **options)
@@ -138,7 +138,7 @@ def _created(part: Part, recipe: Recipe) -> Callable[..., Any]:
 
 
 @contextmanager
-def _seeded(seed: int = 0) -> Iterator[None]:
+def seeded(seed: int = 0) -> Iterator[None]:
     """Seed all generators, so that a resumed run has the same values as an uninterrupted one; restore them after."""
     python, numpy = random.getstate(), np.random.get_state()
     with torch.random.fork_rng(devices=[]):

@@ -94,6 +94,8 @@ def fault_in_files(dataset: Dataset, roots: DataRoots, *, maps: bool) -> str:
     if dataset.layout not in ("imagefolder", "voc", "coco"):
         return ""
     try:
+        if dataset.code:  # only the job runs the code
+            return ""
         if dataset.is_own:
             from attnctl.jobs.data.own_files import check_own
 

@@ -105,7 +105,7 @@ def open_folder(spec: RunSpec, folder: Path, roots: DataRoots, prepare: Transfor
 
     Of the folder that the run was trained on, these are the images that its training left out.
     """
-    own = roots.folder(spec.dataset)
+    own = None if describe(spec.dataset).code else roots.folder(spec.dataset)
     if own is not None and own.exists() and own.samefile(folder):
         return open_named(spec, spec.dataset, "test", roots, prepare)
     names = _class_names(describe(spec.dataset), roots)

@@ -55,7 +55,7 @@ def decode(read: Callable[[], bytes], name: str) -> Image.Image:
                     f" {MOST_PIXELS // 1_000_000} million"
                 )
             encoded.load()
-            return encoded if encoded.mode == "RGB" else _as_rgb(encoded, name)  # convert would copy an RGB image
+            return encoded if encoded.mode == "RGB" else as_rgb(encoded, name)  # convert would copy an RGB image
     except DataError:
         raise
     except DAMAGED as error:
@@ -66,7 +66,7 @@ _TO_8_BITS = ("1", "L", "P", "LA", "PA", "La", "RGBA", "RGBX", "RGBa", "CMYK", "
 """The modes that Pillow converts to RGB without loss of range."""
 
 
-def _as_rgb(image: Image.Image, name: str) -> Image.Image:
+def as_rgb(image: Image.Image, name: str) -> Image.Image:
     """The image in 8 bits. Pillow itself would cut 16 bits off at 255, which leaves a white image. Raises DataError."""
     if image.mode in _TO_8_BITS:
         return image.convert("RGB")

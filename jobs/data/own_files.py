@@ -1,4 +1,4 @@
-"""The images of a user's own class folders, as `ImageFiles`: those that were measured, or an error."""
+"""The images of a user's own data set, as `ImageFiles`: those that were measured, or an error."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import numpy as np
 from attnctl.datasets import Dataset, folder_scan, own
 from attnctl.datasets.folder_scan import ImageFile, ImageFolder
 from attnctl.datasets.object_scan import ObjectFolder
+from attnctl.jobs.data import coded
 from attnctl.jobs.data.errors import MissingDataError, check_present
 from attnctl.jobs.data.files import FolderFiles, ImageFiles
 from attnctl.jobs.data.split import stratified
@@ -34,6 +35,8 @@ def open_own(dataset: Dataset, folder: Path | None, *, signature: str = "", stag
 
     Raises MissingDataError unless those that were measured are there. signature: see `own.check_unchanged`.
     """
+    if dataset.code:
+        return coded.open_code(dataset, folder)
     scanned = check_own(dataset, folder, signature)
     assert isinstance(scanned, ImageFolder), "only class folders are opened as images"
     scanned = folder_scan.scan(copy_to_node(scanned.root)) if stage else scanned

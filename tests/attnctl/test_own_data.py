@@ -31,3 +31,17 @@ def test_data_sets_of_one_name_are_told_apart() -> None:
         "and their runs are kept apart"
     ]
     assert list(own_data.namesakes(["a@1", "b@2", "digits"])) == []
+
+
+@pytest.mark.parametrize(
+    ("description", "version"),
+    [
+        ('{"code_version":"ast:0123456789abcdef"}', "ast:0123456789abcdef"),
+        ('{"classes":3}', ""),
+        ('{"code_version":3}', ""),
+        ('["code_version"]', ""),
+        ('{"code_version"', ""),
+    ],
+)
+def test_the_code_of_a_data_set_has_a_version(description: str, version: str) -> None:
+    assert own_data.code_version(description) == version

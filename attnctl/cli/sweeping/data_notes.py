@@ -26,7 +26,7 @@ def notes(config: Config, specs: Sequence[RunSpec]) -> Iterator[str]:
 
 def _of_data(measured: own.Measured) -> Iterator[str]:
     data = measured.dataset
-    how = f"a split of {measured.folder} (seed {data.split_seed})" if data.split else str(measured.folder)
+    how = f"a split of {measured.text} (seed {data.split_seed})" if data.split else measured.text
     yield (
         f"{data.name}: {quantity(data.classes, 'class')}, {quantity(data.train_size, 'training image')} and "
         f"{quantity(data.test_size, 'test image')}, from {how}"
@@ -67,4 +67,4 @@ def _changed(config: Config, measured: own.Measured) -> Iterator[str]:
     ]
     if others:
         runs = "whose runs are kept apart from the new ones"
-        yield f"{measured.folder} has changed: this workspace already has {comma_join(others)}, {runs}"
+        yield f"{measured.text} has changed: this workspace already has {comma_join(others)}, {runs}"

@@ -33,7 +33,9 @@ def check(specs: Sequence[RunSpec]) -> Mapping[str, str]:
 
 def _foreign(spec: RunSpec) -> bool:
     """Whether the network or its recipe uses code of a user or a package."""
-    return any(sources.is_own(item) or str(item).startswith(plugins.PACKAGE_PREFIX) for item in spec.code_versions)
+    return any(
+        sources.is_own(item) or str(item).startswith(plugins.PACKAGE_PREFIX) for item in spec.network_code_versions
+    )
 
 
 def _key(spec: RunSpec) -> str:
@@ -52,7 +54,7 @@ def _run(specs: Mapping[str, RunSpec]) -> dict[str, str]:
     return isolated.ask(
         "attnctl.networks.probe",
         {key: replace(spec, init="").to_json() for key, spec in specs.items()},
-        [item for spec in specs.values() for item in spec.code_versions],
+        [item for spec in specs.values() for item in spec.network_code_versions],
         what="trying the module on two images",
         seconds=_FIRST + _EACH * len(specs),
     )
