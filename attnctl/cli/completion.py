@@ -122,6 +122,17 @@ def runs_and_sweeps(incomplete: str) -> list[str]:
     return [*sweeps(incomplete), *runs(incomplete)]
 
 
+def run_tags(incomplete: str) -> list[str]:
+    """The tags of the workspace's runs and sweeps."""
+    from attnctl.workspace import annotations
+
+    def names(config: Any) -> set[str]:
+        found = (*annotations.runs(config.workspace).values(), *annotations.sweeps(config.workspace).values())
+        return {tag for item in found for tag in item.tags}
+
+    return last_of_list(incomplete, sorted(_of_workspace(names)))
+
+
 def tables(incomplete: str) -> list[str]:
     """The tables of the papers, such as ean:2; a comma list of numbers has no completion."""
     return _starting(incomplete, (f"{name}:{number}" for name, paper in _papers().items() for number in paper.tables))

@@ -12,7 +12,8 @@ from attnctl.cli import completion, context, sweep_records
 from attnctl.cli.refresh import Snapshot, take
 from attnctl.settings.config import Config
 from attnctl.spec import RunSpec
-from attnctl.values import SpecError, did_you_mean
+from attnctl.values import SpecError, comma_join, did_you_mean
+from attnctl.workspace import annotations
 from attnctl.workspace.layout import RunDir, Workspace
 
 if TYPE_CHECKING:
@@ -59,6 +60,8 @@ def open_run(word: str) -> OpenRun:
 def run_id(workspace: Workspace, prefix: str) -> str:
     """The id of the one run that begins with `prefix`; raises SpecError, for a sweep's name with one of its runs."""
     ids = workspace.run_ids()
+    if (named := _by_name(workspace, prefix)) is not None:
+        return named
     if prefix in workspace.sweep_names() and not beginning(prefix, ids):
         there = next((run for run in sweep_records.read(workspace, prefix).runs if run in set(ids)), None)
         example = f", such as {there[:8]}" if there is not None else ""
@@ -74,7 +77,17 @@ def target(workspace: Workspace, word: str) -> Target:
     known = workspace.sweep_names()
     if word in known:
         return Target(sweep_records.read(workspace, word).runs, word)
+    if (named := _by_name(workspace, word)) is not None:
+        return Target([named])
     return Target([by_prefix(word, workspace.run_ids(), "run", "run or sweep", known)])
+
+
+def _by_name(workspace: Workspace, word: str) -> str | None:
+    """The run that `attnctl name` gave this name; None if there is none."""
+    named = [run for run, item in annotations.runs(workspace).items() if word and item.name == word]
+    if len(named) > 1:  # two users may have given it at the same moment, and a merge may bring it
+        raise SpecError(f"several runs have the name {word}: {comma_join(named)}; use the id")
+    return named[0] if named and workspace.run(named[0]).path.is_dir() else None
 
 
 def chosen(workspace: Workspace, words: Sequence[str]) -> list[str]:

@@ -14,7 +14,8 @@ from typing import Any
 from attnctl.files import create_exclusive, read_regular, write_atomic
 from attnctl.papers.runs import Overrides
 from attnctl.values import SpecError, did_you_mean
-from attnctl.workspace.layout import Workspace
+from attnctl.workspace import annotations
+from attnctl.workspace.layout import Workspace, skip_unreadable
 from attnctl.workspace.records import Sweep
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,99}")
@@ -95,6 +96,26 @@ def read(workspace: Workspace, name: str) -> Sweep:
         nearest = did_you_mean(name, known) if known else "; this workspace has no sweeps yet"
         raise SpecError(f"no sweep is called {name[:100]!r}{nearest}")
     return found
+
+
+def members(workspace: Workspace) -> dict[str, list[str]]:
+    """Sweep -> its runs, each once; damaged records are left out."""
+    found: dict[str, list[str]] = {}
+    for name in workspace.sweep_names():
+        with skip_unreadable():
+            found[name] = list(dict.fromkeys(read(workspace, name).runs))
+    return found
+
+
+def rename(workspace: Workspace, name: str, new: str) -> None:
+    """Give a sweep another name. Raises SpecError if another sweep has it."""
+    record = read(workspace, name)
+    if not create_exclusive(workspace.sweep(check_name(new)), replace(record, name=new).encode()):
+        raise SpecError(f"another sweep is called {new!r}; choose another name")
+    annotation = annotations.read(annotations.of_sweep(workspace, name))
+    annotations.write(annotations.of_sweep(workspace, new), annotation)
+    annotations.of_sweep(workspace, name).unlink(missing_ok=True)
+    workspace.sweep(name).unlink()
 
 
 def _under(workspace: Workspace, name: str, runs: Sequence[str], command: Sequence[str], of: OfPaper) -> str:

@@ -70,4 +70,5 @@ def apply(
     records.submissions(ours, theirs, [run for run in plan.present if run not in broken])
     changes, faults = records.sweeps(ours, theirs)
     records.write_sweeps(ours, changes)
-    return broken | faults
+    there = [run for run in plan.present if run not in broken]
+    return broken | faults | records.annotations(ours, theirs, there)

@@ -66,7 +66,7 @@ def _copied_folders(theirs: Workspace, runs: Sequence[str]) -> Iterator[Path]:
         if not run.checkpoints.is_relative_to(run.path):
             yield run.checkpoints
     yield from (theirs.sweeps, theirs.submissions, theirs.sources, theirs.weights_folder)
-    yield from (theirs.imports_folder, theirs.datasets)
+    yield from (theirs.imports_folder, theirs.datasets, theirs.annotations)
 
 
 def _check_no_links(run: RunDir) -> None:

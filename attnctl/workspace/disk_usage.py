@@ -59,6 +59,7 @@ def shared(workspace: Workspace) -> dict[str, Usage]:
         workspace.trials_folder,
         workspace.imports_folder,
         workspace.notices,
+        workspace.annotations,
         workspace.root / "doctor",
     )
     found = {folder.name: _of_folder(folder) for folder in folders}

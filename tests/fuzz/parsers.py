@@ -60,6 +60,7 @@ from attnctl.workspace import (
     version,
     weight_files,
 )
+from attnctl.workspace.annotations import Annotation
 from attnctl.workspace.evaluations import Evaluation
 from attnctl.workspace.layout import RunDir, Workspace
 from attnctl.workspace.predictions import Predictions
@@ -782,6 +783,14 @@ PARSERS = (
     of_record("sweep", records.Sweep),
     of_record("observed", records.Observed),
     of_record("exit", records.Exit),
+    Parser(
+        "annotation",
+        in_file(Annotation.read),
+        written(b'{"at": 5.0, "name": "best", "note": "lr too high", "tags": ["baseline", "v2"], "user": "ada"}'),
+        "json",
+        (RecordError,),
+        ("workspace.annotations",),
+    ),
     Parser("notice", in_file(records.Notice.read), stored("notice"), "json", (RecordError,), ("workspace.records",)),
     Parser("cancel", in_file(records.Cancel.read), stored("cancel"), "json", (RecordError,), ("workspace.records",)),
     Parser(

@@ -13,7 +13,7 @@ from attnctl.db import location
 from attnctl.units import size
 from attnctl.workspace import disk_usage
 from attnctl.workspace.disk_usage import Usage
-from attnctl.workspace.layout import Workspace, skip_unreadable
+from attnctl.workspace.layout import Workspace
 
 _KINDS = (Column("checkpoints"), Column("logs"), Column("records"), Column("total"))
 
@@ -76,12 +76,8 @@ def _shared(workspace: Workspace) -> dict[str, Usage]:
 
 def _members(workspace: Workspace, usages: Mapping[str, Usage]) -> dict[str, list[str]]:
     """Sweep -> its runs that were measured; damaged records are left out."""
-    found: dict[str, list[str]] = {}
-    for name in workspace.sweep_names():
-        with skip_unreadable():
-            members = [run for run in dict.fromkeys(sweep_records.read(workspace, name).runs) if run in usages]
-            found |= {name: members} if members else {}
-    return found
+    found = {name: [run for run in runs if run in usages] for name, runs in sweep_records.members(workspace).items()}
+    return {name: members for name, members in found.items() if members}
 
 
 def _sum(runs: Sequence[str], usages: Mapping[str, Usage]) -> Usage:

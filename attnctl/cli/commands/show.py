@@ -7,12 +7,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
-from attnctl.cli import context, output, run_selection
+from attnctl.cli import context, output, run_selection, sweep_records
 from attnctl.cli.commands.diff import fields
 from attnctl.cli.refresh import row_json
 from attnctl.files import read_regular
 from attnctl.units import clock, duration, size
 from attnctl.values import comma_join, first_of, format_value
+from attnctl.workspace import annotations
 from attnctl.workspace.layout import Attempt, Incarnation, RunDir
 from attnctl.workspace.records import Cancel, Event, Record, RecordError, Request, read_events
 
@@ -35,13 +36,16 @@ def show(
     now, row, folder, spec = opened.now, opened.row, opened.folder, opened.spec
     attempts = [_attempt(attempt) for attempt in folder.attempts()]
     files = _files(folder)
+    annotation = _annotation(opened)
     if as_json:
-        output.document(row_json(row) | {"spec": spec.to_json(), "attempts": attempts, "files": files})
+        document = row_json(row) | {"spec": spec.to_json(), "attempts": attempts, "files": files}
+        output.document(document | {"annotation": annotation})
         return
     if now.unavailable:
         output.note(now.unavailable)
     state = f"{row.verdict.state} for {duration(max(0.0, now.at - row.verdict.since))}"
     facts = {"run": row.id, "state": state + (f": {row.verdict.reason}" if row.verdict.reason else "")}
+    facts |= {name: text for name, text in annotation.items() if text}
     facts |= {"broken": row.problem} if row.problem and row.problem != row.verdict.reason else {}
     facts |= {"progress": f"step {row.step or 0}/{row.steps}"} if row.steps else {}
     facts |= {"last metrics": _numbers(row.metrics)} if row.metrics else {}
@@ -53,6 +57,15 @@ def show(
         _section(f"attempt {record['attempt']}", _attempt_lines(record))
     _section("files", {name: size(count) for name, count in files.items()})
     output.line(f"folder: {folder.path}")
+
+
+def _annotation(opened: run_selection.OpenRun) -> dict[str, str]:
+    """Its name, its tags with those of its sweeps, and its note; empty texts where there is none."""
+    workspace, run = opened.config.workspace, opened.row.id
+    written = annotations.runs(workspace).get(run, annotations.NOTHING)
+    members = sweep_records.members(workspace) if annotations.sweeps(workspace) else {}
+    tags = annotations.tags(workspace, members).get(run, [])
+    return {"name": written.name, "tags": comma_join(tags), "note": written.note}
 
 
 def _weights(folder: RunDir) -> str:

@@ -11,9 +11,11 @@ from attnctl.cli import context, output
 from attnctl.cli.refresh import take
 from attnctl.cli.table_layout import Column
 from attnctl.units import clock, quantity
+from attnctl.workspace import annotations
 
 if TYPE_CHECKING:
     from attnctl.db import RunRow
+    from attnctl.workspace.annotations import Annotation
     from attnctl.workspace.records import Sweep
 
 COLUMNS = (
@@ -22,7 +24,9 @@ COLUMNS = (
     Column("last change", drop=1),
     Column("runs"),
     Column("states", wrap=16),
+    Column("tags", wrap=12, optional=True),
     Column("command", free=True),
+    Column("note", free=True, optional=True),
 )
 
 
@@ -37,9 +41,12 @@ def sweeps(as_json: context.AsJson = False) -> None:
     with context.index() as index:
         now = take(config, index, None)
         records, broken = index.sweeps(), index.broken_sweeps()
+    written = annotations.sweeps(config.workspace)
     rows = {row.id: row for row in now.rows}
     if as_json:
-        documents = [_document(sweep, _members(sweep, rows)) for sweep in records]
+        documents = [
+            _document(sweep, _members(sweep, rows), written.get(sweep.name, annotations.NOTHING)) for sweep in records
+        ]
         output.document({"sweeps": documents, "broken": broken, "unavailable": now.unavailable})
         return
     if now.unavailable:
@@ -47,7 +54,10 @@ def sweeps(as_json: context.AsJson = False) -> None:
     for problem in broken.values():
         output.note(f"left out: {problem}")
     if records:
-        output.table(COLUMNS, [_cells(sweep, _members(sweep, rows)) for sweep in records])
+        cells = [
+            _cells(sweep, _members(sweep, rows), written.get(sweep.name, annotations.NOTHING)) for sweep in records
+        ]
+        output.table(COLUMNS, cells)
     output.prose(_total(records, rows))
 
 
@@ -55,7 +65,7 @@ def _members(sweep: Sweep, rows: Mapping[str, RunRow]) -> list[RunRow]:
     return [rows[run] for run in dict.fromkeys(sweep.runs) if run in rows]
 
 
-def _cells(sweep: Sweep, members: Sequence[RunRow]) -> list[str]:
+def _cells(sweep: Sweep, members: Sequence[RunRow], written: Annotation) -> list[str]:
     states = [f"{count} {state}" for state, count in _states(sweep, members).items()]
     changed = _last_change(members)
     return [
@@ -64,7 +74,9 @@ def _cells(sweep: Sweep, members: Sequence[RunRow]) -> list[str]:
         clock(changed, seconds=False) if changed is not None else "",
         str(len(set(sweep.runs))),
         ", ".join(states),
+        ", ".join(written.tags),
         shlex.join(["attnctl", *sweep.command]),
+        written.note,
     ]
 
 
@@ -79,7 +91,7 @@ def _last_change(members: Sequence[RunRow]) -> float | None:
     return max((max(row.since, row.heartbeat or 0.0) for row in members), default=None)
 
 
-def _document(sweep: Sweep, members: Sequence[RunRow]) -> dict[str, Any]:
+def _document(sweep: Sweep, members: Sequence[RunRow], written: Annotation) -> dict[str, Any]:
     return {
         "name": sweep.name,
         "created": sweep.created,
@@ -90,6 +102,8 @@ def _document(sweep: Sweep, members: Sequence[RunRow]) -> dict[str, Any]:
         "paper": sweep.paper,
         "table": sweep.table,
         "figure": sweep.figure,
+        "tags": written.tags,
+        "note": written.note,
     }
 
 
