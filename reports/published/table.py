@@ -76,8 +76,8 @@ def build(
         columns=tuple(item.column for item in shown),
         groups=tuple(groups),
     )
-    more = options.statistics or wants_statistics(options.columns)
-    whole, tests = with_marks(whole, BASELINE, statistics=more)
+    statistics = options.statistics or wants_statistics(options.columns)
+    whole, tests = with_marks(whole, BASELINE, statistics=statistics)
     made = lettered(with_columns(whole, options.columns), symbols(BASELINE))
     visible = [item for item in shown if item.column in made.columns]
     changed = overridden.note(usual, cells)

@@ -106,7 +106,7 @@ class ShownOptions:
         bool,
         typer.Option(
             "--statistics",
-            help="Add P(A > B), p values and, from 8 seeds on, bootstrap intervals to gains.",
+            help="Add p values, the share of better seeds and, from 8 seeds on, bootstrap intervals.",
             rich_help_panel=WHAT,
         ),
     ] = False
