@@ -396,6 +396,10 @@ class Workspace:
         key = json.dumps([speed.network, speed.conditions]).encode()
         return self.bench / f"{hashlib.sha256(key).hexdigest()[:16]}.json"
 
+    def unfinished_bench(self, digest: str) -> Path:
+        """The file of an interrupted `attnctl bench`, by the digest of what it measures."""
+        return self.bench / f"{digest}.unfinished"
+
     def speeds(self) -> list[Speed]:
         """The measurements, newest first; damaged files are skipped."""
         return sorted(_readable(Speed, lambda: _json_files(self.bench)), key=lambda speed: -speed.at)

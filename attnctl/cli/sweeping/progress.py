@@ -49,13 +49,14 @@ def display(specs: Sequence[RunSpec]) -> Iterator[Display]:
     """A display for these runs on standard error, so that standard output holds results alone."""
     names = short_names(specs)
     if output.is_terminal(sys.stderr):
-        with _bars() as bars:
-            yield _Bars(bars, names)
+        with bars() as shown:
+            yield _Bars(shown, names)
     else:
         yield _Lines(names)
 
 
-def _bars() -> Bars:
+def bars() -> Bars:
+    """Bars on standard error, each with a description, the number of steps, the remaining time and news."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 

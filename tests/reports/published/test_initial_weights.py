@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from attnctl.reports import published
 from attnctl.reports.report import Report
@@ -11,7 +12,7 @@ from tests.reports.published.published_tables import build
 from tests.reports.report_workspace import cells, specs, table, train
 
 EAN4 = table("ean:4")
-SMALL = {"dataset": "digits-det", "bases": {"*": {"dataset": "digits"}}}
+SMALL: dict[str, Any] = {"dataset": "digits-det", "bases": {"*": {"dataset": "digits"}}}
 
 
 def marks(report: Report) -> dict[str, list[str]]:
