@@ -15,8 +15,8 @@ from __future__ import annotations
 import os
 import socket
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -77,12 +77,14 @@ def submit(
     ended: Mapping[str, int] | None = None,
     put_off: PutOff = waiting_list.put_off,
     cautious: bool = False,
+    limits: Mapping[str, int | None] | None = None,
 ) -> list[Submitted]:
     """Submit each run once, in as few arrays as SLURM allows; does not wait for them.
 
     ended: run id to the number of an attempt that counts as ended, whatever the scheduler says; given by the attempt's
     own job. Runs whose base is not completed are submitted behind the job of the base. Runs above the limit on
     submitted jobs, and those whose base has no job yet, are put off by `put_off`. cautious: as in `array_size.find`.
+    limits: run id to its time limit in minutes, None for the cluster's own; the default is that of the resources.
 
     Raises SpecError if the number of processes does not fit the recipe or the settings are not trusted,
     SlurmUnavailable, and SubmitError; if SLURM rejects the first array, nothing has been written.
@@ -91,10 +93,10 @@ def submit(
     for recipe in {spec.recipe for spec in specs}:
         recipe.check_world(resources.world)
     done: list[Submitted] = []
-    for base, group in base_run.by_base(config.workspace, specs).items():
+    for base, request, group in _groups(config.workspace, specs, resources, limits or {}):
         unique = [(spec.id, spec.to_json()) for spec in group]
         try:
-            sender = _Sender(config, group, resources, options, where, ended or {}, cautious)
+            sender = _Sender(config, group, request, options, where, ended or {}, cautious)
             sender.wait_for(base)
             while unique:
                 done.append(sender.submit(unique))
@@ -108,6 +110,18 @@ def submit(
             # Earlier arrays are already submitted, so the error is reported as the reason for the remaining runs.
             done.append(Submitted(new_tag(), [], None, {run_id: str(error) for run_id, _ in unique}))
     return done
+
+
+def _groups(
+    workspace: Workspace, specs: Sequence[RunSpec], resources: Resources, limits: Mapping[str, int | None]
+) -> Iterator[tuple[str, Resources, list[RunSpec]]]:
+    """The base, the resources and the runs of each group that can be one array; a base before what waits for it."""
+    for base, members in base_run.by_base(workspace, specs).items():
+        by_limit: dict[int | None, list[RunSpec]] = {}
+        for spec in members:
+            by_limit.setdefault(limits.get(spec.id, resources.minutes), []).append(spec)
+        for limit, group in by_limit.items():
+            yield base, replace(resources, minutes=limit), group
 
 
 class _Sender:

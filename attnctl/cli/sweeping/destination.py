@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from attnctl import datasets, models
@@ -21,12 +21,16 @@ from attnctl.workspace.records import Resources, Where
 
 @dataclass(frozen=True, kw_only=True)
 class Destination:
-    """Where the runs of one submission go, and the resources of each. answering: SLURM answered when it was asked."""
+    """Where the runs of one submission go, and the resources of each. answering: SLURM answered when it was asked.
+
+    limits: run id -> time limit in minutes, None for the cluster's own; runs that it does not have have the resources'
+    """
 
     where: Where
     options: SlurmOptions
     resources: Resources
     answering: bool = True
+    limits: Mapping[str, int | None] = field(default_factory=dict)
 
     @property
     def key(self) -> str:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from attnctl.cli import output
@@ -18,6 +19,7 @@ from attnctl.cli.table_layout import Column
 from attnctl.grid import effective_hyperparameters, warn_frozen_untrained_norms
 from attnctl.lifecycle.base_run import BaseRun
 from attnctl.settings.config import Config
+from attnctl.spec import RunSpec
 from attnctl.units import quantity
 from attnctl.workspace.records import Resources
 
@@ -58,7 +60,7 @@ def show(
     """
     start = [item.spec for item in planned if item.action.starts]
     after, hindrance = _job_of_base(destination, base)
-    scripts = _scripts(config, destination, len(start), after)
+    scripts = _scripts(config, destination, start, after)
     places = _none_now(len(start), hindrance) if hindrance else _places(config, destination, len(start), after)
     missing = list(missing_data(config, [item.spec for item in planned]))
     differing = list(class_mismatches(config, [item.spec for item in planned]))
@@ -191,16 +193,27 @@ def _places(config: Config, destination: Destination, count: int, after: str) ->
     return _Places(found.count, f"{now}; {count - found.count} wait, and {_FED}")
 
 
-def _scripts(config: Config, destination: Destination, count: int, after: str) -> list[str]:
+def _scripts(config: Config, destination: Destination, start: Sequence[RunSpec], after: str) -> list[str]:
     """The text of each sbatch script, with an example tag; each submission gets a unique one."""
-    if destination.where != "slurm" or not count:
+    if destination.where != "slurm" or not start:
         return []
     from attnctl.jobs.submission.reserve import new_tag
     from attnctl.jobs.submission.submit import compose
 
-    size = _max_array(destination) if destination.answering else count
-    sizes = [min(size, count - start) for start in range(0, count, size)]
-    return [compose(config, destination.options, destination.resources, part, new_tag(), after=after) for part in sizes]
+    most = _max_array(destination) if destination.answering else len(start)
+    counts = Counter(destination.limits.get(spec.id, destination.resources.minutes) for spec in start)
+    return [
+        compose(
+            config,
+            destination.options,
+            replace(destination.resources, minutes=limit),
+            min(most, count - first),
+            new_tag(),
+            after=after,
+        )
+        for limit, count in counts.items()
+        for first in range(0, count, most)
+    ]
 
 
 def _max_array(destination: Destination) -> int:

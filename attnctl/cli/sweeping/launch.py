@@ -226,7 +226,15 @@ def submit(
     warn_ignored_variables(destination)
     if note := time_limit_note(destination):
         output.note(note)
-    batches = hand_over(config, specs, destination.resources, destination.options, destination.where, ended=ended)
+    batches = hand_over(
+        config,
+        specs,
+        destination.resources,
+        destination.options,
+        destination.where,
+        ended=ended,
+        limits=destination.limits,
+    )
     for warning in dict.fromkeys(batch.warning for batch in batches if batch.warning and batch.tasks):
         output.note(f"SLURM accepted the jobs, but cannot start them at present: {warning}")
     jobs: dict[str, Job] = {}

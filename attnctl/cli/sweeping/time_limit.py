@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from attnctl.cli.sweeping.cost import machine_of
@@ -11,7 +11,7 @@ from attnctl.cli.sweeping.destination import Destination
 from attnctl.cost import CostModel
 from attnctl.cost.time_limit import capped, minutes
 from attnctl.spec import RunSpec
-from attnctl.units import duration
+from attnctl.units import duration, quantity
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,14 +40,23 @@ def proposed(
     model: CostModel, destination: Destination, runs: Sequence[RunSpec], left: Sequence[float] = ()
 ) -> TimeLimit:
     """The limit for these runs. left: the part of each that is not trained yet; 1 by default."""
-    machine = machine_of(destination)
-    estimates = [model.estimate(spec, machine) for spec in runs]
     shares = left or [1.0] * len(runs)
-    known = [estimate.high * share for estimate, share in zip(estimates, shares, strict=True) if estimate is not None]
-    if not known or len(known) < len(runs):
+    needs = [_need(model, destination, spec, share) for spec, share in zip(runs, shares, strict=True)]
+    return _limit(needs, _partition_limits(destination))
+
+
+def _need(model: CostModel, destination: Destination, run: RunSpec, share: float = 1.0) -> float | None:
+    """The seconds that a run may need; None without an estimate."""
+    estimate = model.estimate(run, machine_of(destination))
+    return estimate.high * share if estimate is not None else None
+
+
+def _limit(needs: Sequence[float | None], partitions: Sequence[int | None]) -> TimeLimit:
+    known = [need for need in needs if need is not None]
+    if not known or len(known) < len(needs):
         return TimeLimit(minutes=None)
     longest = max(known)
-    limit, short = capped(minutes(longest), _partition_limits(destination))
+    limit, short = capped(minutes(longest), partitions)
     return TimeLimit(minutes=limit, longest=longest, short=short)
 
 
@@ -66,11 +75,34 @@ def _partition_limits(destination: Destination) -> list[int | None]:
 
 
 def limited(model: CostModel, destination: Destination, runs: Sequence[RunSpec]) -> tuple[Destination, str]:
-    """The destination with the limit of `--time auto`, and a sentence about the limit for the user; empty for none."""
+    """The destination with the limits of `--time auto`, and a sentence about them for the user; empty for none.
+
+    Runs with the same limit share arrays.
+    """
     if destination.where != "slurm" or not runs or (destination.options.time and not destination.options.auto_time):
         return destination, ""
-    limit = proposed(model, destination, runs)
+    partitions = _partition_limits(destination)
+    needs = {spec.id: _need(model, destination, spec) for spec in runs}
+    limits = {run: _limit([need], partitions).minutes for run, need in needs.items()}
+    together = {
+        value: _limit([needs[run] for run in limits if limits[run] == value], partitions) for value in limits.values()
+    }
+    words = _words(together, limits)
     if not destination.options.auto_time:
-        return destination, f"no time limit is set; --time auto would set {limit.words()}" if limit.minutes else ""
-    resources = replace(destination.resources, minutes=limit.minutes)
-    return replace(destination, resources=resources), f"time limit: {limit.words()}"
+        return destination, "" if None in together else f"no time limit is set; --time auto would set {words}"
+    longest = _limit([*needs.values()], partitions).minutes
+    resources = replace(destination.resources, minutes=longest)
+    several = len(together) > 1
+    made = replace(destination, resources=resources, limits=limits if several else {})
+    return made, f"{'time limits' if several else 'time limit'}: {words}"
+
+
+def _words(together: Mapping[int | None, TimeLimit], limits: Mapping[str, int | None]) -> str:
+    """The limits from the shortest, each with its number of runs if there are several. limits: by run."""
+    if len(together) == 1:
+        return next(iter(together.values())).words()
+    parts = []
+    for value in sorted(together, key=lambda value: value or 0):
+        count = quantity(sum(limit == value for limit in limits.values()), "run")
+        parts.append(f"{count}: {together[value].words()}")
+    return "; ".join(parts)

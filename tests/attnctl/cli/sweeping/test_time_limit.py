@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 
+from attnctl.cli.sweeping import launch
 from attnctl.cli.sweeping.destination import Destination
 from attnctl.cli.sweeping.time_limit import limited, proposed
 from attnctl.cost import CostModel
 from attnctl.cost.shapes import length_of
-from attnctl.settings.config import SlurmOptions
-from attnctl.workspace.records import Resources
+from attnctl.settings.config import SlurmOptions, find
+from attnctl.workspace.records import Request, Resources, Submission
 from tests.attnctl.cost.measured import observed, spec
 from tests.fixtures.fake_slurm import Fake
 
@@ -55,3 +59,32 @@ def test_only_auto_sets_the_limit_and_without_one_it_is_proposed(
     expected = {"auto": "time limit: 10 min", None: "no time limit is set; --time auto would set 10 min", "30": ""}
     assert words.startswith(expected[time])
     assert bool(words) == bool(expected[time])
+
+
+def test_each_run_has_the_limit_of_its_own_estimate_and_runs_of_one_limit_share_arrays(fake: Fake) -> None:
+    fake.says("sinfo", "4|infinite|(null)|main*\n")
+    found, words = limited(taking(6000), destination("auto"), [RUN, OTHER])
+    assert found.limits == {RUN.id: 180, OTHER.id: 120}
+    assert words == (
+        "time limits: 1 run: 2.0 h, as the longest run may need 1.2 h; 1 run: 3.0 h, as the longest run may need 2.3 h"
+    )
+    assert limited(taking(60), destination("auto"), [RUN, OTHER])[0].limits == {}  # both 10 minutes
+    _, advice = limited(taking(6000), destination(None), [RUN, OTHER])
+    assert advice.startswith("no time limit is set; --time auto would set 1 run: 2.0 h, as")
+
+
+def test_the_array_of_each_limit_asks_for_it(fake: Fake, tmp_path: Path) -> None:
+    folder = tmp_path / "workspace"
+    folder.mkdir()
+    fake.does("sbatch", "cat > /dev/null; echo $$")
+    fake.says("sinfo", "4|infinite|(null)|main*\n")
+    found, _ = limited(taking(6000), destination("auto"), [RUN, OTHER])
+    config = find(folder, folder, {})
+    jobs, batches = launch.submit(config, [RUN, OTHER], found)
+    assert [run for batch in batches for run, _ in batch.tasks] == [RUN.id, OTHER.id]
+    assert len({job.tag for job in jobs.values()}) == 2
+    scripts = [Submission.read(config.workspace.submission(batch.tag)) for batch in batches]
+    times = [re.findall(r"--time=(\d+)", submission.script) for submission in scripts if submission is not None]
+    assert times == [["180"], ["120"]]
+    requests = [config.workspace.run(run.id).attempt(1).request for run in (RUN, OTHER)]
+    assert [request.resources["minutes"] for path in requests if (request := Request.read(path))] == [180, 120]
