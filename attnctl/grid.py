@@ -116,6 +116,7 @@ def _cells(
     recipe, code = recipes.resolve_with_code(recipe_name or recipes.default_for(dataset, backbone, model), overrides)
     _check_batch(recipe, described)
     fitting.check(recipe, model, described)
+    fitting.check_drop_path(recipe, backbone)
     attended = _attended(module, hyperparameters, network) if module != NO_MODULE else _PLAIN
     return [
         RunSpec(

@@ -113,6 +113,12 @@ class Recipe:
         neutral=1,
     )
     label_smoothing: float = recipe_field("label smoothing", at_least=0, below=1, neutral=0.0)
+    drop_path: float = recipe_field(
+        "drop path (stochastic depth): probability in the last residual block, growing from 0 in the first; 0: off",
+        at_least=0,
+        below=1,
+        neutral=0.0,
+    )
     mixup: float = recipe_field("mixup alpha; 0: off", at_least=0, neutral=0.0)
     cutmix: float = recipe_field("CutMix alpha; 0: off", at_least=0, neutral=0.0)
     precision: Literal["fp32", "bf16", "fp16"] = recipe_field("precision of the forward pass", neutral="fp32")

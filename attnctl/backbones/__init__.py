@@ -205,6 +205,14 @@ def paths(backbone: str, name: str) -> tuple[str, ...]:
     return tuple(part.path for part in _parts(backbone, placement(backbone, name)))
 
 
+def residual_ends(backbone: str) -> tuple[str, ...]:
+    """The paths of the last part of each residual branch of a ResNet, in order; empty for any other network."""
+    block = placements(backbone).get("block")
+    if block is None or not all(pattern.endswith((":BasicBlock", ":Bottleneck")) for pattern in block.patterns):
+        return ()
+    return paths(backbone, "block")
+
+
 def takes_norms(backbone: str, name: str) -> bool:
     """Whether the parts that a placement replaces are norms; raises SpecError."""
     place = placement(backbone, name)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from attnctl import models
+from attnctl import backbones, models
 from attnctl.datasets import Dataset
 from attnctl.recipe_parts import POLICIES
 from attnctl.spec import Recipe, recipe_fields
@@ -18,9 +18,19 @@ AUGMENTATIONS = {
 
 _ELSEWHERE: dict[str, tuple[str, ...]] = {
     "classify": ("norms", "min_sizes", "max_size", "no_aug_epochs", "backbone_lr"),
-    "detect": ("label_smoothing", "mixup", "cutmix", "weight_init", "loss", "metrics"),
-    "instance": ("label_smoothing", "mixup", "cutmix", "no_aug_epochs", "weight_init", "loss", "metrics"),
-    "segment": ("loss", "metrics", "mixup", "cutmix", "min_sizes", "max_size", "no_aug_epochs", "weight_init"),
+    "detect": ("label_smoothing", "drop_path", "mixup", "cutmix", "weight_init", "loss", "metrics"),
+    "instance": ("label_smoothing", "drop_path", "mixup", "cutmix", "no_aug_epochs", "weight_init", "loss", "metrics"),
+    "segment": (
+        "drop_path",
+        "loss",
+        "metrics",
+        "mixup",
+        "cutmix",
+        "min_sizes",
+        "max_size",
+        "no_aug_epochs",
+        "weight_init",
+    ),
 }
 """Task -> the fields that belong to other tasks only."""
 
@@ -44,3 +54,12 @@ def check(recipe: Recipe, model: str, dataset: Dataset) -> None:
             having = comma_join(other for other in models.names() if name in models.describe(other).options)
             what = model or "a classifier"
             raise SpecError(f"{name}={format_value(value)} does not apply to {what}, only to {having}")
+
+
+def check_drop_path(recipe: Recipe, backbone: str) -> None:
+    """Raise SpecError for drop path in a backbone without the residual blocks of a ResNet."""
+    if recipe.drop_path and not backbones.residual_ends(backbone):
+        value = format_value(recipe.drop_path)
+        raise SpecError(
+            f"drop_path={value} works in the residual blocks of ResNets, which {backbone} does not have; use --drop-path 0"
+        )

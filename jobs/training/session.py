@@ -11,14 +11,14 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from attnctl import models, sources
+from attnctl import backbones, models, sources
 from attnctl.jobs.data import TrainingData, check_files_remain, open_data
 from attnctl.jobs.data.seeding import derive
 from attnctl.jobs.runtime import disk_full
 from attnctl.jobs.runtime.group import Group
 from attnctl.jobs.runtime.rank import Worker
 from attnctl.jobs.runtime.rendezvous import meet
-from attnctl.jobs.training import environment, initial
+from attnctl.jobs.training import drop_path, environment, initial
 from attnctl.jobs.training.context import TrainingContext
 from attnctl.jobs.training.events import EventLog
 from attnctl.jobs.training.loop import train
@@ -109,7 +109,11 @@ def build(spec: RunSpec, device: torch.device, sources: Path | None = None) -> n
     number = derive(spec.seed, "weights")
     torch.manual_seed(number)
     seed_other_generators(number)
-    return surgery.build(spec, sources).to(device)
+    network = surgery.build(spec, sources).to(device)
+    if spec.recipe.drop_path:
+        backbone = backbones.of_run(spec.backbone, spec.versions.backbone, sources)
+        drop_path.attach(network, backbones.residual_ends(backbone), spec.recipe.drop_path)
+    return network
 
 
 def _initialise(network: nn.Module, spec: RunSpec, workspace: Workspace, events: EventLog | None) -> None:

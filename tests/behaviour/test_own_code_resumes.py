@@ -1,4 +1,5 @@
-"""Runs whose data set, optimizer, schedule, loss, augmentation and metric are a user's own, cut and resumed."""
+"""Runs with a user's own data set, optimizer, schedule, loss, augmentation and metric, and with drop path, cut and
+resumed."""
 
 from __future__ import annotations
 
@@ -62,9 +63,10 @@ def created(root: Path, spec: RunSpec) -> Run:
         ("./items.py:make", {}, 1),
         ("./items.py:drawn", {"batch": "4", "norm_batch": "2"}, 2),
         ("digits", {**OWN, "batch": "288", "norm_batch": "96"}, 1),
+        ("digits", {"drop_path": "0.5", "batch": "288", "norm_batch": "96"}, 2),
         ("./items.py:make", {**OWN, "augment": "none"}, 2),
     ],
-    ids=["data", "data, two processes", "recipe", "all, two processes"],
+    ids=["data", "data, two processes", "recipe", "drop path", "all, two processes"],
 )
 def test_own_code_that_is_cut_is_bit_identical(mine: Path, dataset: str, recipe: dict[str, str], world: int) -> None:
     spec = spec_of(dataset, **recipe)
