@@ -61,5 +61,6 @@ def check_drop_path(recipe: Recipe, backbone: str) -> None:
     if recipe.drop_path and not backbones.residual_ends(backbone):
         value = format_value(recipe.drop_path)
         raise SpecError(
-            f"drop_path={value} works in the residual blocks of ResNets, which {backbone} does not have; use --drop-path 0"
+            f"drop_path={value} works in the residual blocks of ResNets, which {backbone} does not have; use "
+            "--drop-path 0"
         )

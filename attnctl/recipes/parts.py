@@ -13,6 +13,7 @@ from typing import Any
 from attnctl import recipe_parts, sources
 from attnctl.metrics import BY_KEY
 from attnctl.recipe_parts import BUILT_IN, DEFAULT, EXAMPLES, KINDS, NONE, Option
+from attnctl.recipes import timm_parts
 from attnctl.sources import Reference, Source, plugins
 from attnctl.sources.callables import Form, read_callable
 from attnctl.spec import Recipe
@@ -172,6 +173,9 @@ def _with_beta1(
 def _part(kind: str, text: str) -> Part:
     if text in BUILT_IN[kind]:
         return Part(kind=kind, name=text, options=BUILT_IN[kind][text])
+    if text.startswith(timm_parts.PREFIX):
+        timm_parts.check(kind, text)
+        return Part(kind=kind, name=text, options=())
     if not recipe_parts.is_file(text):
         recipe_parts.check_name(kind, text)
         raise SpecError(f"{kind} {text!r} is in a user's file; name the file, such as {EXAMPLES[kind]}")

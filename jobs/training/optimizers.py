@@ -10,7 +10,7 @@ import torch
 from torch.optim import Optimizer
 
 from attnctl.jobs.training.more_optimizers import Lamb, RMSpropTF
-from attnctl.recipes import own_parts, parts
+from attnctl.recipes import own_parts, parts, timm_parts
 from attnctl.spec import Recipe
 
 CLASSES: Mapping[str, type[Optimizer]] = {
@@ -41,6 +41,8 @@ def create(recipe: Recipe, code: str, parameters: Iterable[dict[str, Any]]) -> O
     (part,) = parts.of_run(recipe, code, "optimizer")
     if part.version:
         return own_parts.optimizer(part, recipe, parameters)
+    if part.name.startswith(timm_parts.PREFIX):
+        return _of_timm(part.name.removeprefix(timm_parts.PREFIX), recipe, parameters)
     options = parts.arguments(part, recipe)
     kind = CLASSES[part.name]
     taken = inspect.signature(kind).parameters
@@ -53,3 +55,12 @@ def create(recipe: Recipe, code: str, parameters: Iterable[dict[str, Any]]) -> O
     if part.name in _FUSED:
         options["fused"] = True
     return kind(parameters, **options)
+
+
+def _of_timm(name: str, recipe: Recipe, parameters: Iterable[dict[str, Any]]) -> Optimizer:
+    """One of timm's. The recipe's momentum is that of those that have one; all other values are timm's defaults."""
+    from timm.optim import create_optimizer_v2
+
+    fields = {"lr": recipe.lr, "momentum": recipe.momentum, "weight_decay": recipe.weight_decay}
+    created: Optimizer = create_optimizer_v2(list(parameters), opt=name, **fields)
+    return created
