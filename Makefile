@@ -6,7 +6,7 @@ PYTHON ?= python3
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test fuzz test-slurm lint bench tour storm slurm-up slurm-down clean
+.PHONY: help demo test fuzz test-slurm lint bench coverage tour storm slurm-up slurm-down clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -30,7 +30,7 @@ lint: $(BIN)/.attnctl-dev ## ruff, mypy --strict, import-linter
 	$(BIN)/mypy benchmarks/*.py
 	$(BIN)/lint-imports
 
-BENCHMARKS := startup ingestion status report training detection detection_data detection_metrics modules checkpoint
+BENCHMARKS := coverage startup ingestion status report training detection detection_data detection_metrics modules checkpoint
 bench: $(BIN)/.attnctl-dev ## speed, as ratios to peers and limits; to see that all of it runs: make bench QUICK=--quick
 	@if [ -f .slurm/env.sh ]; then . .slurm/env.sh; more=submission; \
 	else echo "submission: skipped, it needs the SLURM of make slurm-up"; fi; \
@@ -38,6 +38,9 @@ bench: $(BIN)/.attnctl-dev ## speed, as ratios to peers and limits; to see that 
 	else echo "gpu: skipped, torch finds no GPU"; fi; \
 	for one in $(BENCHMARKS) $$more; do \
 	echo "== $$one"; $(BIN)/python benchmarks/$$one.py $(QUICK) || exit 1; done
+
+coverage: $(BIN)/.attnctl-dev ## simulate how often the intervals of gains hold the truth, and put the table into docs/statistics.md
+	$(BIN)/python benchmarks/coverage.py --write docs/statistics.md $(QUICK)
 
 tour: $(BIN)/.attnctl-dev ## run the tour of README.md and put what it prints there
 	ATTNCTL_GOLDEN=write $(BIN)/python -m pytest tests/documents tests/slurm/test_readme.py -k tour
