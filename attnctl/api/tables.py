@@ -113,5 +113,10 @@ def report(
     )
     with open_index(config.workspace) as index:
         index.refresh()
-        request = resolved(index, Request(sweep=sweep, table=table, options=options, evaluated=tuple(evaluated)))
+        request = resolved(
+            index,
+            Request(
+                sweeps=(sweep,) if sweep is not None else (), table=table, options=options, evaluated=tuple(evaluated)
+            ),
+        )
         return Table.of(gather(index, request).report)

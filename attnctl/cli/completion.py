@@ -153,6 +153,14 @@ def sort_keys(incomplete: str) -> list[str]:
     return _starting(incomplete, [*_column_keys(), *(f"-{key}" for key in _column_keys())])
 
 
+def run_sort_keys(incomplete: str) -> list[str]:
+    """What `attnctl status` sorts by, each also with the - that sorts descending."""
+    from attnctl.metrics import BY_KEY
+
+    keys = ("module", "state", "since", *BY_KEY)
+    return _starting(incomplete, [*keys, *(f"-{key}" for key in keys)])
+
+
 def axes(incomplete: str) -> list[str]:
     """What a plot can have on its x axis."""
     from attnctl import attention

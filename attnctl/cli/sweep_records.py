@@ -98,6 +98,11 @@ def read(workspace: Workspace, name: str) -> Sweep:
     return found
 
 
+def runs_of(workspace: Workspace, names: Sequence[str]) -> list[str]:
+    """The runs of these sweeps, each once. Raises SpecError."""
+    return list(dict.fromkeys(run for name in names for run in read(workspace, name).runs))
+
+
 def members(workspace: Workspace) -> dict[str, list[str]]:
     """Sweep -> its runs, each once; damaged records are left out."""
     found: dict[str, list[str]] = {}

@@ -112,7 +112,7 @@ def _request(index: Index, target: str | None, paper: str | None, lock: Path | N
         return Request()
     sweeps = index.workspace.sweep_names()
     if paper is None and (target in sweeps or not (":" in target or target.isdecimal())):
-        return Request(sweep=sweep_records.read(index.workspace, target).name)
+        return Request(sweeps=(sweep_records.read(index.workspace, target).name,))
     return resolved(index, Request(table=target, paper=paper))
 
 
@@ -162,5 +162,5 @@ def _print_result(file: Path, rows: Sequence[RunRow], count: int, *, as_json: bo
 
 def _slug(request: Request, lock: Path | None) -> str:
     """The name of the archive's top folder."""
-    name = "-".join(filter(None, (request.paper, request.table, request.sweep))) or (lock.stem if lock else "")
+    name = "-".join(filter(None, (request.paper, request.table, *request.sweeps))) or (lock.stem if lock else "")
     return re.sub(r"[^A-Za-z0-9._+-]+", "-", name).strip("-.") or "table"

@@ -49,6 +49,9 @@ def export(
             show_default=False,
         ),
     ] = None,
+    steps: Annotated[
+        bool, typer.Option("--steps", help="Also the loss and speed between evaluations, as step_loss and so on.")
+    ] = False,
     force: Annotated[bool, typer.Option("--force", help="Replace an earlier export.")] = False,
 ) -> None:
     """Export metrics to CSV, JSON, TensorBoard or wandb.
@@ -58,21 +61,21 @@ def export(
 
     Examples:
         attnctl export -o metrics.csv
-        attnctl export ela-digits --format tensorboard -o tb
+        attnctl export ela-digits --format tensorboard -o tb --steps
     """
     chosen_format = _format(format, file)
     if chosen_format in {"tensorboard", "wandb"}:
         folder = _folder(chosen_format, file, force=force)
-        runs = _Runs(context.config().workspace, targets or ())
+        runs = _Runs(context.config().workspace, targets or (), steps=steps)
         _write_folder(chosen_format, folder, runs)
     elif file is not None:
         output_files.check_file(file, force=force)
-        runs = _Runs(context.config().workspace, targets or ())
+        runs = _Runs(context.config().workspace, targets or (), steps=steps)
         with made_aside(file) as aside, aside.open("w", encoding="utf-8", newline="") as stream:
             runs.write_text(chosen_format, stream)
         output.note(f"written: {file} ({runs.summary()})")
     else:
-        _Runs(context.config().workspace, targets or ()).write_text(chosen_format, sys.stdout)
+        _Runs(context.config().workspace, targets or (), steps=steps).write_text(chosen_format, sys.stdout)
 
 
 def _format(named: Format | None, file: Path | None) -> Format:
@@ -101,12 +104,13 @@ def _folder(chosen_format: Format, file: Path | None, *, force: bool) -> Path:
 class _Runs:
     """The selected runs, read one after the other. Prints and skips the runs that cannot be read."""
 
-    def __init__(self, workspace: Workspace, targets: Sequence[str]) -> None:
-        self._workspace = workspace
+    def __init__(self, workspace: Workspace, targets: Sequence[str], *, steps: bool) -> None:
+        self._workspace, self._steps = workspace, steps
         self._ids = chosen(workspace, targets)
         self.written: list[str] = []
 
     def __iter__(self) -> Iterator[RunHistory]:
+        from attnctl.lifecycle import step_history
         from attnctl.lifecycle.run_history import Histories
 
         histories = Histories(self._workspace)
@@ -119,7 +123,7 @@ class _Runs:
             for problem in history.problems:
                 output.note(f"run {run}: {problem}")
             self.written.append(run)
-            yield history
+            yield step_history.with_steps(history, self._workspace.run(run)) if self._steps else history
         if not self.written:
             raise SpecError("none of these runs could be read")
 

@@ -13,6 +13,7 @@ import typer
 from attnctl.cli import context, output, run_selection
 from attnctl.files import open_regular
 from attnctl.lifecycle.evidence import newest_verdict
+from attnctl.units import clock
 from attnctl.values import SpecError, comma_join
 from attnctl.workspace.layout import Attempt, RunDir, Workspace
 from attnctl.workspace.records import RecordError, Request, Submission
@@ -26,15 +27,27 @@ def logs(
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Follow the log until the run ends.")] = False,
     attempt: Annotated[int | None, typer.Option(help="Attempt number (default: the newest).", min=1)] = None,
     rank: Annotated[int, typer.Option(help="Rank of the process.", min=0)] = 0,
+    steps: Annotated[
+        bool, typer.Option("--steps", help="Print the values of the recorded steps and epochs instead.")
+    ] = False,
 ) -> None:
     """Print the log of a run.
+
+    The log has a line for each evaluated epoch. With --steps, the training loss and speed between the evaluations are
+    printed too, about every few seconds of training, of all attempts: a step that was trained twice once.
 
     Examples:
         attnctl logs 3fa2 --follow
         attnctl logs 3fa2 --attempt 1 --rank 3
+        attnctl logs 3fa2 --steps
     """
     workspace = context.config().workspace
     folder = workspace.run(run_selection.run_id(workspace, run))
+    if steps:
+        if follow or rank:
+            raise SpecError("--steps cannot be combined with --follow or --rank")
+        _print_steps(workspace, folder, attempt)
+        return
     chosen = _attempt(folder, attempt)
     position, path = 0, None
     while True:
@@ -49,6 +62,22 @@ def logs(
         time.sleep(POLL)
     if path is None:
         raise SpecError(f"run {folder.id}, attempt {chosen.number}, has no log of rank {rank}{_logged_ranks(chosen)}")
+
+
+def _print_steps(workspace: Workspace, folder: RunDir, attempt: int | None) -> None:
+    from attnctl.lifecycle import step_history
+    from attnctl.lifecycle.run_history import Histories
+
+    history = step_history.with_steps(Histories(workspace).read(folder.id), folder)
+    shown = [item for item in history.steps if attempt is None or any(k == attempt for k, _ in item.tokens.values())]
+    if not shown:
+        of_attempt = f", attempt {attempt}," if attempt is not None else ""
+        raise SpecError(f"run {folder.id}{of_attempt} has no recorded steps yet")
+    total = history.logged("steps")
+    for item in shown:
+        at = clock(item.at) if item.at is not None else "-"
+        values = comma_join(f"{name} {value:.4g}" for name, value in item.values.items())
+        output.line(f"{at} epoch {item.epoch}, step {item.step} of {total}: {values}")
 
 
 def newest_log(workspace: Workspace, attempt: Attempt, rank: int) -> Path | None:

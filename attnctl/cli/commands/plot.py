@@ -10,9 +10,11 @@ import typer
 from attnctl.cli import completion, context, output, sweep_records
 from attnctl.cli.drawing.options import FigureOptions
 from attnctl.cli.option_groups import Shown
+from attnctl.cli.run_filter import RunFilter
 from attnctl.cli.table_layout import Column
 from attnctl.metrics import BY_KEY
-from attnctl.values import SpecError, convert, did_you_mean, split_list, split_seeds
+from attnctl.units import plural
+from attnctl.values import SpecError, comma_join, convert, did_you_mean, split_list, split_seeds
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,11 +26,11 @@ METRICS = tuple(BY_KEY)
 
 
 def plot(
-    sweep: Annotated[
-        str | None,
+    sweeps: Annotated[
+        list[str] | None,
         typer.Argument(
             metavar="SWEEP",
-            help="A sweep (default: the only one, or all runs if there are several).",
+            help="Sweeps (default: the only one, or all runs if there are several).",
             autocompletion=completion.sweeps,
         ),
     ] = None,
@@ -64,6 +66,7 @@ def plot(
             show_default=False,
         ),
     ] = None,
+    kept: Annotated[RunFilter, Shown()],
     drawn: Annotated[FigureOptions, Shown(defaults={"width": "column"})],
     as_json: context.AsJson = False,
 ) -> None:
@@ -86,7 +89,7 @@ def plot(
     drawn.check()
     with context.index() as index:
         index.refresh()
-        name, rows = _rows(index, sweep, seed or ())
+        name, rows = _rows(index, sweeps or (), seed or (), kept)
         y = y or _primary(rows)
         drawing = _charts(index, rows, x, y, targets, drawn.title)
     drawn.deliver(drawing, _safe(f"{name}-{y}-over-{x}"), as_json=as_json)
@@ -131,16 +134,20 @@ def _primary(rows: Sequence[RunRow]) -> str:
     return max(metrics, key=metrics.count)
 
 
-def _rows(index: Index, sweep: str | None, seeds: Sequence[str]) -> tuple[str, list[RunRow]]:
+def _rows(index: Index, named: Sequence[str], seeds: Sequence[str], kept: RunFilter) -> tuple[str, list[RunRow]]:
     """The name of what is drawn, and its runs."""
-    if sweep is None:
-        sweeps = index.sweeps()
-        sweep = sweeps[0].name if len(sweeps) == 1 else None
-    rows = index.runs(None if sweep is None else sweep_records.read(index.workspace, sweep).runs)
-    if not rows and sweep is not None:
-        raise SpecError(f"sweep {sweep} has no runs in this workspace")
+    sweeps = list(named) or [sweep.name for sweep in index.sweeps()]
+    of_sweeps = bool(named) or len(sweeps) == 1
+    rows = index.runs(sweep_records.runs_of(index.workspace, sweeps) if of_sweeps else None)
+    if not rows and of_sweeps:
+        what = plural(len(sweeps), "sweep")
+        raise SpecError(f"{what} {comma_join(sweeps)} {plural(len(sweeps), 'has', 'have')} no runs in this workspace")
     if not rows:
         raise SpecError("nothing to draw: this workspace has no runs yet; start some with `attnctl sweep`")
+    if kept.given:
+        rows = kept.apply(index.workspace, rows)
+        if not rows:
+            raise SpecError(f"no run meets {' '.join(f'{key} {value}' for key, value in kept.given.items())}")
     if seeds:
         from attnctl.reports.selection import missing_seeds
 
@@ -152,7 +159,7 @@ def _rows(index: Index, sweep: str | None, seeds: Sequence[str]) -> tuple[str, l
             raise SpecError(words)
         if words:
             output.note(f"warning: {words}")
-    return sweep or "runs", rows
+    return "-".join(sweeps) if of_sweeps else "runs", rows
 
 
 def _number(text: str) -> float:

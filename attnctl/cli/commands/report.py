@@ -11,6 +11,7 @@ import typer
 from attnctl.cli import completion, context, output, output_files
 from attnctl.cli.option_groups import Shown
 from attnctl.cli.reporting.options import BehindOptions, FormatOptions, ShownOptions
+from attnctl.cli.run_filter import RunFilter
 from attnctl.units import clock, quantity
 from attnctl.values import SpecError
 
@@ -24,16 +25,17 @@ if TYPE_CHECKING:
 
 
 def report(
-    sweep: Annotated[
-        str | None,
+    sweeps: Annotated[
+        list[str] | None,
         typer.Argument(
             metavar="SWEEP",
-            help="A sweep (default: the only one, or all runs if there are several).",
+            help="Sweeps (default: the only one, or all runs if there are several).",
             autocompletion=completion.sweeps,
         ),
     ] = None,
     *,
     shown: Annotated[ShownOptions, Shown()],
+    kept: Annotated[RunFilter, Shown()],
     written: Annotated[FormatOptions, Shown()],
     behind: Annotated[BehindOptions, Shown()],
     as_json: context.AsJson = False,
@@ -49,7 +51,7 @@ def report(
         attnctl report --table ela:5
         attnctl report ela-digits --sort -top1 -o table.tex
     """
-    request = shown.request(sweep, missing=behind.missing)
+    request = shown.request(sweeps or (), kept=kept, missing=behind.missing)
     behind.check(written.file)
     form = written.form(as_json=as_json)
     for path in filter(None, (written.file, behind.lock)):

@@ -7,10 +7,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
-from attnctl.cli import context, output, run_selection, sweep_records
+from attnctl.cli import context, learning_curve, output, run_selection, sweep_records
 from attnctl.cli.commands.diff import fields
 from attnctl.cli.refresh import row_json
 from attnctl.files import read_regular
+from attnctl.lifecycle.run_history import Histories
+from attnctl.metrics import BY_KEY, DECIDING
 from attnctl.units import clock, duration, size
 from attnctl.values import comma_join, first_of, format_value
 from attnctl.workspace import annotations
@@ -18,6 +20,9 @@ from attnctl.workspace.layout import Attempt, Incarnation, RunDir
 from attnctl.workspace.records import Cancel, Event, Record, RecordError, Request, read_events
 
 R = TypeVar("R", bound=Record)
+
+_PLAIN = 80
+"""Cells of a learning curve that no terminal shows."""
 
 _SHOWN = 4
 """Names of tensors that are listed."""
@@ -52,11 +57,28 @@ def show(
     facts |= {"network": f"{row.params:,} parameters, {row.macs:,} MACs"} if row.params and row.macs else {}
     facts |= {"weights": words} if (words := _weights(folder)) else {}
     _section("", facts)
+    _curve(opened)
     _section("spec", {name: format_value(value) for name, value in fields(spec).items()})
     for record in attempts:
         _section(f"attempt {record['attempt']}", _attempt_lines(record))
     _section("files", {name: size(count) for name, count in files.items()})
     output.line(f"folder: {folder.path}")
+
+
+def _curve(opened: run_selection.OpenRun) -> None:
+    """Draw the task's main metric, or the loss, over the epochs; nothing before there are two of them."""
+    with contextlib.suppress(RecordError):
+        steps = Histories(opened.config.workspace).read(opened.row.id).steps
+        for metric in (*DECIDING, BY_KEY["loss"], BY_KEY["train_loss"]):
+            points = [(item.epoch, item.values[metric.key]) for item in steps if metric.key in item.values]
+            if len(points) > 1:
+                terminal = output.is_terminal()
+                title = metric.label + (f" ({metric.unit})" if metric.unit else "")
+                cells, mark = (output.console().width, "•") if terminal else (_PLAIN, "*")
+                output.line()
+                for text in learning_curve.lines(points, title, cells - 1, mark):
+                    output.line(f" {text}")
+                return
 
 
 def _annotation(opened: run_selection.OpenRun) -> dict[str, str]:

@@ -2,21 +2,35 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated
 
 import typer
 
 from attnctl.cli import completion, context, output, sweep_records
+from attnctl.cli.option_groups import Shown
 from attnctl.cli.refresh import Snapshot, row_json, take
+from attnctl.cli.run_filter import RunFilter, ordered
 from attnctl.cli.status_table import follow, show
 from attnctl.lifecycle.state import State
 from attnctl.units import clock
+from attnctl.values import SpecError
 
 
 def status(
-    sweep: Annotated[
+    sweeps: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="SWEEP", help="Sweeps (default: all runs).", autocompletion=completion.sweeps),
+    ] = None,
+    *,
+    kept: Annotated[RunFilter, Shown()],
+    sort: Annotated[
         str | None,
-        typer.Argument(metavar="SWEEP", help="A sweep (default: all runs).", autocompletion=completion.sweeps),
+        typer.Option(
+            help="Sort by module, state, since or a metric; -KEY sorts descending.",
+            metavar="KEY",
+            autocompletion=completion.run_sort_keys,
+        ),
     ] = None,
     watch: Annotated[bool, typer.Option("--watch", help="Refresh until all runs have ended.")] = False,
     as_json: context.AsJson = False,
@@ -26,14 +40,22 @@ def status(
     Examples:
         attnctl status
         attnctl status ela-digits --watch
+        attnctl status --state code-error --module ela --sort -top1
     """
     config = context.config()
-    ids = None if sweep is None else sweep_records.read(config.workspace, sweep).runs
-    if watch:
+    if watch and sort is not None:
+        raise SpecError("--sort cannot be combined with --watch")
+    ids = sweep_records.runs_of(config.workspace, sweeps) if sweeps else None
+    if watch and not kept.given:
         now = follow(config, ids)
     else:
         with context.index() as index:
             now = take(config, index, ids)
+        now = replace(now, rows=kept.apply(config.workspace, now.rows))
+        if watch:
+            now = follow(config, [row.id for row in now.rows])
+        elif sort is not None:
+            now = replace(now, rows=ordered(now.rows, sort))
     if as_json:
         starts = expected_starts(now)
         output.document(

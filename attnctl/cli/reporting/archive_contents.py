@@ -137,7 +137,7 @@ def _commands(index: Index, request: Request) -> tuple[list[str], dict[str, Path
         table = paper_tables.chosen(request.paper, request.table, index)
         of = {sweep.name: sweep.paper for sweep in paper_tables.sweeps_of(index, table)}
     else:
-        of = {request.sweep: ""} if request.sweep is not None else {}
+        of = dict.fromkeys(request.sweeps, "")
     files = {f"sweeps/{name}.json": workspace.sweep(name) for name in sorted(of)}
     noted = {name: annotations.of_sweep(workspace, name) for name in sorted(of)}
     files |= {path.relative_to(workspace.root).as_posix(): path for path in noted.values() if path.exists()}

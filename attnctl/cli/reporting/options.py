@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from attnctl.cli import completion, context
+from attnctl.cli.run_filter import NO_FILTER, RunFilter
 from attnctl.values import SpecError, convert, split_list, split_seeds
 
 if TYPE_CHECKING:
@@ -135,7 +136,7 @@ class ShownOptions:
         ),
     ] = False
 
-    def request(self, sweep: str | None, *, missing: bool) -> Request:
+    def request(self, sweeps: Sequence[str], *, missing: bool, kept: RunFilter = NO_FILTER) -> Request:
         """The report that was asked for; raises SpecError. missing: as `Request` has it."""
         from attnctl.cli.reporting.request import Request
         from attnctl.reports import display_names
@@ -159,7 +160,8 @@ class ShownOptions:
             all_versions=self.all_versions,
         )
         return Request(
-            sweep=sweep,
+            sweeps=tuple(sweeps),
+            kept=kept,
             table=self.table,
             paper=self.paper,
             options=options,

@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING
 from attnctl import papers
 from attnctl.cli import sweep_records
 from attnctl.cli.reporting import outside_runs, paper_tables
+from attnctl.cli.run_filter import NO_FILTER, RunFilter
 from attnctl.papers.runs import Overrides, Settings, cells_of
 from attnctl.reports import comparison, missing, published
 from attnctl.reports.evaluated import with_evaluations
 from attnctl.reports.report import Report
 from attnctl.reports.selection import ALL, Options, missing_seeds
+from attnctl.units import plural
 from attnctl.values import SpecError, comma_join, did_you_mean
 from attnctl.workspace import evaluations
 from attnctl.workspace.layout import Workspace
@@ -25,24 +27,26 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
-    """The requested report. table: ela:3, or 3 of the paper; without it the comparison of the sweep's runs.
+    """The requested report. table: ela:3, or 3 of the paper; without it the comparison of the sweeps' runs.
 
+    kept: which of the runs are compared
     missing: also list the commands that train the missing cells
     evaluated: the data sets of `attnctl eval` that become columns
     """
 
-    sweep: str | None = None
+    sweeps: tuple[str, ...] = ()
     table: str | None = None
     paper: str | None = None
     options: Options = ALL
     missing: bool = False
     evaluated: tuple[str, ...] = ()
+    kept: RunFilter = NO_FILTER
 
     def words(self) -> dict[str, str]:
         """The given values, by option."""
         options = self.options
         values = {
-            "SWEEP": self.sweep,
+            "SWEEP": " ".join(self.sweeps),
             "--table": self.table,
             "--paper": self.paper,
             "--rows": ",".join(options.rows),
@@ -55,6 +59,7 @@ class Request:
             "--rename": ",".join(f"{typed}={name}" for typed, name in options.names.given.items()),
             "--unpaired": "yes" if options.unpaired else "",
             "--all-versions": "yes" if options.all_versions else "",
+            **self.kept.given,
         }
         return {option: value for option, value in values.items() if value}
 
@@ -121,6 +126,8 @@ def _evaluations(workspace: Workspace, runs: Sequence[str], names: Sequence[str]
 
 def _gathered(index: Index, request: Request) -> Gathered:
     if request.table is not None:
+        for option in request.kept.given:
+            raise SpecError(f"{option} is for a comparison; --rows chooses the rows of a paper's table")
         return _of_table(index, request, paper_tables.chosen(None, request.table, index))
     if request.paper is not None:
         raise SpecError(f"--paper {request.paper} needs --table; `attnctl papers` lists the tables")
@@ -131,7 +138,7 @@ def _of_table(index: Index, request: Request, table: PaperTable) -> Gathered:
     settings, swept = _settings(index, request, table)
     cells = cells_of(table, settings)
     runs = index.families({spec.family for item in cells for spec in item.specs})
-    others = [] if request.sweep is not None else index.runs()
+    others = [] if request.sweeps else index.runs()
     workspace = index.workspace
     report = published.build(
         table,
@@ -159,36 +166,42 @@ def _of_table(index: Index, request: Request, table: PaperTable) -> Gathered:
 def _settings(index: Index, request: Request, table: PaperTable) -> tuple[Settings, bool]:
     """What the table's runs were trained with, and whether sweeps of it asked for them."""
     sweeps = {sweep.name: sweep for sweep in paper_tables.sweeps_of(index, table)}
-    if request.sweep is None:
+    if not request.sweeps:
         settings = paper_tables.settings_for(index, table)
-    elif request.sweep in sweeps:
-        settings = Settings(default=Overrides.from_json(sweeps[request.sweep].overrides))
+    elif len(request.sweeps) > 1:
+        raise SpecError("--table takes one sweep; without --table several sweeps are compared")
+    elif request.sweeps[0] in sweeps:
+        settings = Settings(default=Overrides.from_json(sweeps[request.sweeps[0]].overrides))
     else:
-        sweep_records.read(index.workspace, request.sweep)
+        sweep_records.read(index.workspace, request.sweeps[0])
         others = f"; these did: {comma_join(sweeps)}" if sweeps else ""
-        raise SpecError(f"sweep {request.sweep} did not train table {table.name}{others}")
+        raise SpecError(f"sweep {request.sweeps[0]} did not train table {table.name}{others}")
     return settings, bool(sweeps)
 
 
 def _of_runs(index: Index, request: Request) -> Gathered:
-    sweeps = index.sweeps()
-    if request.sweep is not None:
-        sweeps = [sweep_records.read(index.workspace, request.sweep)]
-    single = sweeps[0] if len(sweeps) == 1 else None
-    rows = index.runs(None if single is None else single.runs)
+    sweeps = [sweep_records.read(index.workspace, name) for name in dict.fromkeys(request.sweeps)] or index.sweeps()
+    of_sweeps = bool(request.sweeps) or len(sweeps) == 1
+    names = comma_join(sweep.name for sweep in sweeps)
+    rows = index.runs(list(dict.fromkeys(run for sweep in sweeps for run in sweep.runs)) if of_sweeps else None)
     imports = index.workspace.imports()
-    if single is not None:
+    if of_sweeps:
         pairs = {(row.network, row.dataset) for row in rows}
         imports = [record for record in imports if (record.backbone, record.dataset) in pairs]
         if not rows:
-            raise SpecError(f"sweep {single.name} has no runs in this workspace")
+            what = plural(len(sweeps), "sweep")
+            raise SpecError(f"{what} {names} {plural(len(sweeps), 'has', 'have')} no runs in this workspace")
     if not rows and not imports:
         raise SpecError("nothing to report: this workspace has no runs yet; start some with `attnctl sweep`")
+    if request.kept.given:
+        rows = request.kept.apply(index.workspace, rows)
+        if not rows:
+            raise SpecError(f"no run meets {' '.join(f'{key} {value}' for key, value in request.kept.given.items())}")
     seeds = {row.seed for row in rows}
     words = missing_seeds(request.options.seeds, seeds) if rows else ""
     if words and seeds.isdisjoint(request.options.seeds):
         raise SpecError(words)
-    title = f"Sweep {single.name}" if single is not None else "All runs of this workspace"
+    title = f"{plural(len(sweeps), 'Sweep')} {names}" if of_sweeps else "All runs of this workspace"
     report = comparison.build(rows, title, index.workspace.speeds(), imports, request.options)
     if words:
         report = replace(report, warnings=(words, *report.warnings))

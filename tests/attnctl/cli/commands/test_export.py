@@ -207,3 +207,20 @@ def test_a_missing_package_is_one_line(
 def test_an_invalid_request_is_an_error_with_a_reason(words: list[str], said: str, trained: Path, attnctl: Run) -> None:
     result = attnctl("export", *words)
     assert (result.code, said in result.err) == (2, True), result.err
+
+
+def test_steps_are_exported_beside_the_epochs_in_each_format(folder: Path, attnctl: Run) -> None:
+    run = spec()
+    write_attempt(Workspace(folder), run, 1, {10: 1.0}, nonce="a")
+    path = Workspace(folder).run(run.id).attempt(1).incarnation(0).events
+    progress = {"kind": "progress", "t": NOW, "step": 4, "loss": 2.5, "images_per_s": 80.0}
+    path.write_text(json.dumps(progress) + "\n" + path.read_text())
+    epochs = of_csv(attnctl("export", "--format", "csv").out)
+    wanted = {**epochs, (run.id, 4, "step_loss"): 2.5, (run.id, 4, "step_images_per_s"): 80.0}
+    assert len(wanted) == len(epochs) + 2
+    assert of_csv(attnctl("export", "--steps", "--format", "csv").out) == wanted
+    assert of_json(attnctl("export", "--steps", "--format", "json").out) == wanted
+    assert attnctl("export", "--steps", "--format", "tensorboard", "-o", "board").code == 0
+    assert of_tensorboard(folder / "board") == {key: np.float32(value) for key, value in wanted.items()}
+    assert attnctl("export", "--steps", "--format", "wandb", "-o", "offline").code == 0
+    assert dict(of_wandb(folder / "offline")) == wanted

@@ -71,3 +71,13 @@ def test_a_run_that_was_never_submitted_has_no_log(past: Past, attnctl: Run) -> 
     (spec,) = past.specs(1)
     write_atomic(past.config.workspace.run(spec.id).spec, spec.canonical().encode())
     assert_refused(attnctl("logs", spec.id), "never submitted")
+
+
+def test_steps_are_printed_with_the_epochs_of_all_attempts(past: Past, spec: RunSpec, attnctl: Run) -> None:
+    past.events(spec, 1, 1000.0, 0, (10,))
+    past.events(spec, 2, 5000.0, 10, (20,))
+    lines = attnctl("logs", spec.id, "--steps").out.splitlines()
+    assert [line.partition(", ")[2] for line in lines] == ["step 21 of 40: step_loss 1, step_images_per_s 128"]
+    assert attnctl("logs", spec.id, "--steps", "--attempt", "2").out.splitlines() == lines
+    assert_refused(attnctl("logs", spec.id, "--steps", "--attempt", "1"), "its steps were trained again")
+    assert_refused(attnctl("logs", spec.id, "--steps", "--follow"), "two ways to print")

@@ -71,3 +71,19 @@ def test_the_record_of_a_start_is_whole_and_its_times_are_local(past: Past, attn
     assert f"{' ' * len(begin)}packages: {listed}\n{' ' * len(begin)}code: of a 1\n" in text
     for odd in ("1795981450", "...", "{", "null", "cuda", "gpus:"):
         assert odd not in text
+
+
+def test_a_learning_curve_of_the_main_metric_is_drawn(past: Past, attnctl: Run) -> None:
+    (spec,) = past.specs(1)
+    past.attempt(spec, "COMPLETED", exit=left("completed", step=40), saved=(10,))
+    path = past.config.workspace.run(spec.id).attempt(1).incarnation(0).events
+    metrics = [{"kind": "metrics", "step": 10 * k, "epoch": k, "values": {"top1": 20.0 * k}} for k in (1, 2, 3, 4)]
+    assert "top-1" not in attnctl("show", spec.id).out, "nothing is drawn before there are two epochs"
+    path.write_bytes(path.read_bytes() + b"".join(json.dumps(event).encode() + b"\n" for event in metrics))
+    lines = attnctl("show", spec.id).out.splitlines()
+    top = lines.index(" top-1 (%)") + 1
+    assert lines[top].startswith(" 80 |")
+    assert lines[top].endswith("*")
+    assert lines[top + 7] == " 20 |*"
+    assert lines[top + 9].endswith("epoch 4")
+    assert max(map(len, lines[top : top + 10])) <= 80

@@ -13,11 +13,11 @@ from attnctl.values import SpecError
 
 def test_lists_may_be_typed_in_one_option_or_in_several() -> None:
     shown = ShownOptions(table="ela:3", rows=["a,b", "c"], columns=["top1"], seed=["0..2", "7"], sort="-top1")
-    request = shown.request("first", missing=True)
-    assert (request.sweep, request.table, request.missing) == ("first", "ela:3", True)
+    request = shown.request(["first"], missing=True)
+    assert (request.sweeps, request.table, request.missing) == (("first",), "ela:3", True)
     assert (request.options.rows, request.options.columns) == (("a", "b", "c"), ("top1",))
     assert (request.options.seeds, request.options.sort) == ((0, 1, 2, 7), "-top1")
-    assert ShownOptions().request(None, missing=False).words() == {}
+    assert ShownOptions().request([], missing=False).words() == {}
 
 
 @pytest.mark.parametrize(
@@ -30,7 +30,7 @@ def test_lists_may_be_typed_in_one_option_or_in_several() -> None:
 )
 def test_invalid_display_options_are_refused(shown: ShownOptions, message: str) -> None:
     with pytest.raises(SpecError, match=message):
-        shown.request(None, missing=False)
+        shown.request([], missing=False)
 
 
 def test_only_one_thing_replaces_the_table_and_no_file_is_written_then() -> None:

@@ -51,15 +51,15 @@ def test_a_request_is_written_down_by_its_options() -> None:
         "--epoch": "best",
         "--sort": "-top1",
     }
-    assert Request(sweep="first").words() == {"SWEEP": "first"}
+    assert Request(sweeps=("first",)).words() == {"SWEEP": "first"}
 
 
 def test_a_sweep_has_its_own_runs_and_without_a_name_all_are_compared(index: Index) -> None:
-    (trained,) = runs(gather(index, Request(sweep="modules")))
+    (trained,) = runs(gather(index, Request(sweeps=("modules",))))
     everything = gather(index, Request())
     assert everything.report.table.title == "All runs of this workspace"
     assert (len(runs(everything)), trained in runs(everything)) == (3, True)
-    assert gather(index, Request(sweep="modules")).report.table.title == "Sweep modules"
+    assert gather(index, Request(sweeps=("modules",))).report.table.title == "Sweep modules"
 
 
 def test_a_table_is_named_in_full_and_has_the_runs_of_its_sweeps(index: Index) -> None:
@@ -74,7 +74,7 @@ def test_a_table_is_named_in_full_and_has_the_runs_of_its_sweeps(index: Index) -
 
 
 def test_what_is_missing_comes_with_the_commands_that_train_it(index: Index) -> None:
-    (command,) = gather(index, Request(sweep="modules", missing=True)).missing
+    (command,) = gather(index, Request(sweeps=("modules",), missing=True)).missing
     assert command == "attnctl sweep --name modules"
     commands = gather(index, Request(table="ean:2", missing=True, options=Options(rows=("ResNet56+SE",)))).missing
     assert commands
@@ -85,9 +85,9 @@ def test_what_is_missing_comes_with_the_commands_that_train_it(index: Index) -> 
     ("request_", "message"),
     [
         (Request(paper="ela"), "--paper ela needs --table; `attnctl papers` lists the tables"),
-        (Request(table="ean:2", sweep="modules"), "sweep modules did not train table ean:2; these did: table"),
-        (Request(sweep="tabel"), "did you mean 'table'"),
-        (Request(sweep="modules", options=Options(seeds=(5, 6))), "no run has seed 5, 6; seeds: 0"),
+        (Request(table="ean:2", sweeps=("modules",)), "sweep modules did not train table ean:2; these did: table"),
+        (Request(sweeps=("tabel",)), "did you mean 'table'"),
+        (Request(sweeps=("modules",), options=Options(seeds=(5, 6))), "no run has seed 5, 6; seeds: 0"),
         (Request(table="ean:99"), "EAN has no table '99'"),
     ],
 )

@@ -1,0 +1,146 @@
+"""The options that choose runs by module, state, tag or metric, and the order in which they are listed."""
+
+from __future__ import annotations
+
+import math
+import operator
+import re
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from attnctl.cli import completion, sweep_records
+from attnctl.lifecycle.state import State
+from attnctl.settings.sections import state_key
+from attnctl.values import SpecError, did_you_mean, split_list
+from attnctl.workspace import annotations
+from attnctl.workspace.layout import Workspace
+
+if TYPE_CHECKING:
+    from attnctl.db import RunRow
+
+PANEL = "Which runs"
+STATES = tuple(sorted(map(state_key, State)))
+_CONDITION = re.compile(r"([A-Za-z_]\w*)\s*(<=|>=|<|>|=)\s*([-+]?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?)")
+_COMPARE: dict[str, Callable[[float, float], bool]] = {
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+    "=": operator.eq,
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunFilter:
+    """The runs to show, as typed. Several values of one option are alternatives, except of --metric."""
+
+    module: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Only runs of these modules: names or globs (comma list).",
+            rich_help_panel=PANEL,
+            metavar="NAMES",
+            autocompletion=completion.modules,
+        ),
+    ] = None
+    state: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Only runs in these states, such as running,out-of-memory.",
+            rich_help_panel=PANEL,
+            metavar="STATES",
+            autocompletion=completion.one_of(STATES),
+        ),
+    ] = None
+    tag: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Only runs with one of these tags, their own or of a sweep.",
+            rich_help_panel=PANEL,
+            metavar="TAGS",
+            autocompletion=completion.run_tags,
+        ),
+    ] = None
+    metric: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Only runs whose last value is so, such as 'top1>90' or 'loss<=0.3'.",
+            rich_help_panel=PANEL,
+            metavar="CONDITIONS",
+        ),
+    ] = None
+
+    @property
+    def given(self) -> dict[str, str]:
+        """The options that were given, with their values."""
+        values = {"--module": self.module, "--state": self.state, "--tag": self.tag, "--metric": self.metric}
+        return {option: ",".join(value) for option, value in values.items() if value}
+
+    def apply(self, workspace: Workspace, rows: Sequence[RunRow]) -> list[RunRow]:
+        """The runs that meet all options. Raises SpecError for a value that none of the runs can meet."""
+        kept = list(rows)
+        if patterns := _parts(self.module, "--module"):
+            _check(patterns, {row.module for row in rows}, "run of module", globs=True)
+            kept = [row for row in kept if any(fnmatchcase(row.module, pattern) for pattern in patterns)]
+        if names := [name.lower().replace(" ", "-").replace("_", "-") for name in _parts(self.state, "--state")]:
+            for name in names:
+                if name not in STATES:
+                    raise SpecError(f"--state: unknown state {name!r}{did_you_mean(name, STATES)}")
+            kept = [row for row in kept if state_key(State(row.state)) in names]
+        if wanted := _parts(self.tag, "--tag"):
+            tags = annotations.tags(workspace, sweep_records.members(workspace))
+            _check(wanted, {tag for of_run in tags.values() for tag in of_run}, "run with tag")
+            kept = [row for row in kept if not set(wanted).isdisjoint(tags.get(row.id, ()))]
+        for text in _parts(self.metric, "--metric"):
+            key, compare, bound = _condition(text)
+            _check([key], {name for row in rows for name in row.metrics}, "run with a value of")
+            kept = [row for row in kept if key in row.metrics and compare(row.metrics[key], bound)]
+        return kept
+
+
+NO_FILTER = RunFilter()
+
+
+def ordered(rows: Sequence[RunRow], key: str) -> list[RunRow]:
+    """The runs by module, state, since or a metric; -KEY descends, and runs without a value come last.
+
+    Raises SpecError for an unknown key.
+    """
+    name, descending = key.removeprefix("-"), key.startswith("-")
+    if name in {"module", "state"}:
+        by = operator.attrgetter("label" if name == "module" else "state")
+        return sorted(rows, key=by, reverse=descending)
+    known = {metric for row in rows for metric in row.metrics}
+    if name not in {"since", *known}:
+        raise SpecError(
+            f"--sort: unknown key {name!r}{did_you_mean(name, ['module', 'state', 'since', *sorted(known)])}"
+        )
+
+    def place(row: RunRow) -> float:
+        value = row.since if name == "since" else row.metrics.get(name)
+        return math.inf if value is None else -value if descending else value
+
+    return sorted(rows, key=place)
+
+
+def _parts(given: Sequence[str] | None, option: str) -> list[str]:
+    return [part for text in given or () for part in split_list(text, option)]
+
+
+def _check(wanted: Sequence[str], known: Collection[str], noun: str, *, globs: bool = False) -> None:
+    """Raise SpecError for a word that is of none of the runs."""
+    for word in wanted:
+        if word not in known and not (globs and any(fnmatchcase(name, word) for name in known)):
+            hint = did_you_mean(word, sorted(known)) if known else ""
+            raise SpecError(f"no {noun} {word[:100]!r}{hint}")
+
+
+def _condition(text: str) -> tuple[str, Callable[[float, float], bool], float]:
+    found = _CONDITION.fullmatch(text.strip())
+    if found is None:
+        raise SpecError(f"--metric is {text[:100]!r}; write it as 'top1>90' or 'loss<=0.3'")
+    return found[1], _COMPARE[found[2]], float(found[3])
