@@ -7,13 +7,13 @@ in ImageSets/Main. The training part's name begins with `train`, that of the eva
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
-from xml.etree import ElementTree
 
+from attnctl.datasets import voc_lists, xml_files
 from attnctl.datasets.class_folders import difference, is_image
 from attnctl.datasets.fingerprint import DataFile, data_file
 from attnctl.files import read_regular
@@ -59,10 +59,31 @@ def scan(root: Path) -> ObjectFolder:
     return _coco(root) if layout_of(root) == "coco" else _voc(root)
 
 
+def evaluated_part(root: Path) -> tuple[Literal["coco", "voc"], str]:
+    """The layout of a folder, and the part on which a network is evaluated; raises SpecError.
+
+    It is the only part, or the one whose name begins with val, else with test.
+    """
+    layout = layout_of(root)
+    if not layout:
+        raise SpecError(
+            f"{root} has neither annotations/{_PREFIX}<part>{_SUFFIX}, as in COCO's layout, nor "
+            f"{comma_join(VOC_FOLDERS)}, as in VOC's"
+        )
+    names = _coco_parts(root) if layout == "coco" else _voc_parts(root)
+    tests = names if len(names) == 1 else _evaluated(names)
+    if len(tests) != 1:
+        raise SpecError(
+            f"{root} must have one evaluated part, whose name begins with val or test; it has "
+            f"{comma_join(names) or 'none'}"
+        )
+    return layout, tests[0]
+
+
 def _chosen(root: Path, names: Sequence[str], where: str) -> tuple[str, str]:
     """The names of the training part and of the evaluated one; raises SpecError unless there is one of each."""
     trains = [name for name in names if name.startswith("train") and name != "trainval"]
-    tests = next((found for test in _TESTS if (found := [name for name in names if name.startswith(test)])), [])
+    tests = _evaluated(names)
     trains = trains or [name for name in names if name == "trainval"]
     if len(trains) != 1 or len(tests) != 1:
         raise SpecError(
@@ -72,15 +93,21 @@ def _chosen(root: Path, names: Sequence[str], where: str) -> tuple[str, str]:
     return trains[0], tests[0]
 
 
+def _evaluated(names: Sequence[str]) -> Sequence[str]:
+    return next((found for test in _TESTS if (found := [name for name in names if name.startswith(test)])), [])
+
+
 # ---------------------------------------------------------------------------------------------------------------- COCO
+
+
+def _coco_parts(root: Path) -> list[str]:
+    files = (root / "annotations").glob(f"{_PREFIX}*{_SUFFIX}")
+    return sorted(path.name.removeprefix(_PREFIX).removesuffix(_SUFFIX) for path in files)
 
 
 def _coco(root: Path) -> ObjectFolder:
     folder = root / "annotations"
-    found = sorted(
-        path.name.removeprefix(_PREFIX).removesuffix(_SUFFIX) for path in folder.glob(f"{_PREFIX}*{_SUFFIX}")
-    )
-    parts = _chosen(root, found, str(folder))
+    parts = _chosen(root, _coco_parts(root), str(folder))
     documents = [_document(folder / f"{_PREFIX}{part}{_SUFFIX}") for part in parts]
     names = [_categories(document) for document in documents]
     labels = [f"{_PREFIX}{part}{_SUFFIX}" for part in parts]
@@ -154,12 +181,16 @@ def _has_masks(document: Mapping[str, Any]) -> bool:
 # ----------------------------------------------------------------------------------------------------------------- VOC
 
 
+def _voc_parts(root: Path) -> list[str]:
+    lists = root / "ImageSets" / "Main"
+    return sorted(path.stem for path in lists.glob("*.txt") if "_" not in path.stem and path.name[0] != ".")
+
+
 def _voc(root: Path) -> ObjectFolder:
     lists = root / "ImageSets" / "Main"
-    found = sorted(path.stem for path in lists.glob("*.txt") if "_" not in path.stem)
-    parts = _chosen(root, found, str(lists))
+    parts = _chosen(root, _voc_parts(root), str(lists))
     present = {Path(name).stem: name for name in _entries(root / "JPEGImages") if is_image(name)}
-    stems = [list(_stems(lists / f"{part}.txt")) for part in parts]
+    stems = [_stems(lists / f"{part}.txt", present) for part in parts]
     missing = [stem for own in stems for stem in own if stem not in present]
     if missing:
         raise SpecError(
@@ -185,21 +216,23 @@ def _voc(root: Path) -> ObjectFolder:
     )
 
 
-def _stems(path: Path) -> Iterator[str]:
-    """The images of a list: its first column, without a suffix."""
+def _stems(path: Path, known: Collection[str]) -> list[str]:
+    """The images of a list; known: as for `voc_lists.parse`."""
     try:
-        lines = read_regular(path).decode().splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise SpecError(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}") from error
-    for name in (columns[0] for line in lines if (columns := line.split())):
-        yield Path(name).stem if is_image(name) else name
+        return voc_lists.parse(read_regular(path), known)
+    except OSError as error:
+        raise SpecError(f"{path} cannot be read: {error.strerror}") from error
+    except ValueError as error:
+        raise SpecError(f"{path} {error}") from error
 
 
 def _classes(path: Path) -> set[str]:
     try:
-        root = ElementTree.fromstring(read_regular(path))  # noqa: S314 expat limits the expansion of entities
-    except (OSError, ElementTree.ParseError, LookupError, ValueError) as error:  # the last two: of its encoding
-        raise SpecError(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}") from error
+        root = xml_files.parse(read_regular(path))
+    except OSError as error:
+        raise SpecError(f"{path} cannot be read: {error.strerror}") from error
+    except ValueError as error:
+        raise SpecError(f"{path} {error}") from error
     names = {(element.findtext("name") or "").strip() for element in root.iterfind("object")}
     if "" in names:
         raise SpecError(f"{path} has an object without a name")

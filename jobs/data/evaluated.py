@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from attnctl.datasets import Dataset, class_folders, describe
+from attnctl.datasets import Dataset, class_folders, describe, folder_scan
 from attnctl.datasets.class_folders import is_image
 from attnctl.jobs.data import load_splits
 from attnctl.jobs.data.errors import DataError
@@ -35,7 +35,6 @@ from attnctl.values import SpecError, first_of
 
 Which = Literal["test", "val", "train"]
 
-_TEST_FOLDERS = ("val", "test", "validation")
 _DEEPEST = 3
 _NAMED = 3
 _SEVERITY_DIGITS = 2
@@ -177,9 +176,9 @@ def _class_names(trained: Dataset, roots: DataRoots) -> tuple[str, ...]:
 def _test_folder(folder: Path) -> Path:
     """The folder of the test images of a data set with several parts; else the folder itself."""
     if (folder / "train").is_dir():
-        return next((folder / name for name in _TEST_FOLDERS if (folder / name).is_dir()), folder)
+        return next((folder / name for name in folder_scan.TEST_PARTS if (folder / name).is_dir()), folder)
     inside = class_folders.class_folders(folder)
-    return folder / inside[0] if len(inside) == 1 and inside[0] in _TEST_FOLDERS else folder
+    return folder / inside[0] if len(inside) == 1 and inside[0] in folder_scan.TEST_PARTS else folder
 
 
 def _parts(folder: Path, corruption: str = "", depth: int = 0) -> Iterator[tuple[Path, str, int]]:

@@ -14,9 +14,7 @@ SegmentationClassAug (palette PNGs) or SBD's .mat files.
 
 from __future__ import annotations
 
-import codecs
 import os
-from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -26,10 +24,9 @@ from xml.etree import ElementTree
 import numpy as np
 from PIL import Image
 
-from attnctl.datasets import VOC_ANNOTATED
+from attnctl.datasets import VOC_ANNOTATED, voc_lists, xml_files
 from attnctl.datasets.class_folders import is_image
 from attnctl.files import read_regular
-from attnctl.jobs.data import xml_files
 from attnctl.jobs.data.errors import DataError, FaultyFilesError, MissingDataError, reading_error
 from attnctl.jobs.data.images import decode
 from attnctl.jobs.data.maps import read_map
@@ -125,46 +122,13 @@ def index_maps(folder: Path, parts: Sequence[str], names: tuple[str, ...]) -> Vo
 
 
 def read_list(path: Path, known: Collection[str] = ()) -> list[str]:
-    """The names of the images in a list, one per line; raises DataError.
-
-    A name may contain blanks. known: names of images; a line that is one of them is the whole name. Otherwise a flag
-    (-1, 0 or 1) at its end does not count, and a line may be paths of an image and its map, as in published train_aug
-    lists.
-    """
+    """The names of the images in a list; known: as for `voc_lists.parse`. Raises DataError."""
     try:
-        lines = _decode_text(read_regular(path)).splitlines()
+        return voc_lists.parse(read_regular(path), known)
     except OSError as error:
         raise reading_error(f"{path} cannot be read: {error.strerror}", error) from error
-    except UnicodeDecodeError as error:
-        raise DataError(f"{path} is not text in UTF-8 or UTF-16: {error}") from error
-    stems = [_stem(line, known) for text in lines if (line := text.strip())]
-    if not stems:
-        raise DataError(f"{path} is empty; it must list images")
-    name, times = Counter(stems).most_common(1)[0]
-    if times > 1:
-        raise DataError(f"{path} lists {name} {times} times")
-    return stems
-
-
-def _decode_text(content: bytes) -> str:
-    """A text file: UTF-8, or UTF-16 with a byte order mark, as PowerShell's `>` writes it."""
-    is_utf16 = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
-    return content.decode("utf-16" if is_utf16 else "utf-8-sig")
-
-
-_FLAGS = ("-1", "0", "1")
-
-
-def _stem(line: str, known: Collection[str]) -> str:
-    """The name of the image in a line of a list."""
-    if line in known:
-        return line
-    first, *rest = line.split()
-    if rest and rest[-1] in _FLAGS:
-        return line.removesuffix(rest[-1]).rstrip()
-    if Path(line).stem in known:
-        first = line
-    return Path(first).stem if is_image(first) else line
+    except ValueError as error:
+        raise DataError(f"{path} {error}") from error
 
 
 def _boxes_list(year: Path, name: str) -> list[str]:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from attnctl.datasets.object_scan import layout_of, scan
+from attnctl.datasets.object_scan import evaluated_part, layout_of, scan
 from attnctl.values import SpecError
 from tests.fixtures.image_folder import coco_folder, image, voc_folder
 
@@ -35,6 +35,16 @@ def test_voc_folders_are_found_and_their_classes_collected(tmp_path: Path) -> No
 def test_other_folders_have_no_objects(tmp_path: Path) -> None:
     image(tmp_path / "daisy" / "1.png")
     assert layout_of(tmp_path) == ""
+
+
+def test_a_folder_to_evaluate_on_may_have_one_part_of_any_name(tmp_path: Path) -> None:
+    assert evaluated_part(coco_folder(tmp_path / "a", {"night": 2})) == ("coco", "night")
+    assert evaluated_part(coco_folder(tmp_path / "b", {"train": 2, "test": 1, "val": 1})) == ("coco", "val")
+    assert evaluated_part(voc_folder(tmp_path / "c", {"trainval": 1, "test": 1})) == ("voc", "test")
+    with pytest.raises(SpecError, match=r"must have one evaluated part, .* begins with val or test; it has a, b"):
+        evaluated_part(coco_folder(tmp_path / "d", {"a": 1, "b": 1}))
+    with pytest.raises(SpecError, match="as in COCO's layout"):
+        evaluated_part(tmp_path)
 
 
 def _changed(path: Path, change: Callable[[dict[str, Any]], None]) -> None:
@@ -78,8 +88,27 @@ def test_wrong_voc_files_are_refused(tmp_path: Path) -> None:
     with pytest.raises(SpecError, match=r"train0.xml has an object without a name"):
         scan(root)
     (root / "Annotations" / "train0.xml").write_text("<annotation")
-    with pytest.raises(SpecError, match=r"train0.xml cannot be read"):
+    with pytest.raises(SpecError, match=r"train0.xml is not XML"):
         scan(root)
     (root / "JPEGImages" / "val1.png").unlink()
     with pytest.raises(SpecError, match=r"JPEGImages lacks 1 image of the lists: 'val1'"):
+        scan(root)
+
+
+def test_voc_files_in_other_encodings_and_names_with_blanks_are_read(tmp_path: Path) -> None:
+    root = voc_folder(tmp_path, {"train": 2, "val": 1})
+    for folder, suffix in (("JPEGImages", "png"), ("Annotations", "xml")):
+        (root / folder / f"train0.{suffix}").rename(root / folder / f"photo 1.{suffix}")
+    (root / "ImageSets" / "Main" / "train.txt").write_bytes("photo 1\r\ntrain1\r\n".encode("utf-16"))
+    declared = '<?xml version="1.0" encoding="gb2312"?>'
+    item = "<object><name>\u732b</name></object>"
+    (root / "Annotations" / "photo 1.xml").write_bytes(f"{declared}<annotation>{item}</annotation>".encode("gb2312"))
+    found = scan(root)
+    assert found.train[0] == root / "JPEGImages" / "photo 1.png"
+    assert "\u732b" in found.names
+    (root / "Annotations" / "photo 1.xml").write_bytes(b'<?xml version="1.0" encoding="klingon"?><annotation/>')
+    with pytest.raises(SpecError, match=r"photo 1.xml is in the encoding klingon, which cannot be read"):
+        scan(root)
+    (root / "ImageSets" / "Main" / "train.txt").write_bytes(b"train1\ntrain1\n")
+    with pytest.raises(SpecError, match=r"train.txt lists train1 2 times"):
         scan(root)

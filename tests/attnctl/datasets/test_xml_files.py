@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from attnctl.jobs.data import xml_files
+from attnctl.datasets import xml_files
 
 
 def document(encoding: str, folder: str) -> bytes:
