@@ -7,7 +7,6 @@ class maps, where needed, in stuffthingmaps/train2017/<image>.png. Category ids 
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -19,7 +18,8 @@ import numpy.typing as npt
 from PIL import Image
 
 from attnctl.files import read_regular
-from attnctl.jobs.data.errors import DataError, MissingDataError, reading_error
+from attnctl.jobs.data.coco_rows import MALFORMED, find_faults, whole
+from attnctl.jobs.data.errors import DataError, FaultyFilesError, MissingDataError, reading_error
 from attnctl.jobs.data.images import decode
 from attnctl.jobs.data.maps import read_map
 from attnctl.jobs.data.outlines import Outlines
@@ -110,23 +110,27 @@ def index(folder: Path, part: str, classes: int | None, *, masks: bool) -> CocoS
         raise DataError(f"{path} is not JSON: {error}") from error
     try:
         return _indexed(document, folder, part, classes, masks=masks)
-    except DataError as error:
-        same = MissingDataError if isinstance(error, MissingDataError) else DataError
-        raise same(f"{path}: {error}") from error
-    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
+    except MissingDataError as error:
+        raise MissingDataError(f"{path}: {error}") from error
+    except (DataError, *MALFORMED) as error:
+        faults = find_faults(document)
+        if len(faults) > 1:
+            raise FaultyFilesError([f"{path}: {fault}" for fault in faults], "entry", "entries") from error
+        if isinstance(error, DataError):
+            raise DataError(f"{path}: {error}") from error
         reason = f"lacks {error}" if isinstance(error, KeyError) else str(error)
         raise DataError(f"{path} is not a COCO instances file: {reason}") from error
 
 
 def _indexed(document: Mapping[str, Any], folder: Path, part: str, classes: int | None, *, masks: bool) -> CocoScenes:
-    categories = sorted(document["categories"], key=lambda row: _whole(row, "id", "category"))
-    ids = [_whole(row, "id", "category") for row in categories]
+    categories = sorted(document["categories"], key=lambda row: whole(row, "id", "category"))
+    ids = [whole(row, "id", "category") for row in categories]
     if len(set(ids)) < len(ids):
         raise DataError("two of its categories have the same id")
     if classes is not None and len(set(ids)) != classes:
         raise DataError(f"it has {quantity(len(set(ids)), 'category', 'categories')} instead of {classes}")
-    images = sorted(document["images"], key=lambda row: _whole(row, "id", "image"))
-    numbers = np.array([_whole(row, "id", "image") for row in images], np.int64)
+    images = sorted(document["images"], key=lambda row: whole(row, "id", "image"))
+    numbers = np.array([whole(row, "id", "image") for row in images], np.int64)
     if len(images) == 0 or len(np.unique(numbers)) < len(numbers):
         raise DataError("it has no images" if len(images) == 0 else "two of its images have the same id")
     annotations = document["annotations"]
@@ -136,7 +140,7 @@ def _indexed(document: Mapping[str, Any], folder: Path, part: str, classes: int 
     files = [str(row["file_name"]) for row in images]
     _check_files(folder / part, files)
     first = np.searchsorted(owners[order], np.arange(len(images) + 1))
-    sizes = np.array([[_whole(row, side, "image", 0) for side in ("height", "width")] for row in images], np.int64)
+    sizes = np.array([[whole(row, side, "image", 0) for side in ("height", "width")] for row in images], np.int64)
     _fill_sizes(sizes, np.diff(first) > 0, [folder / part / name for name in files])
     outlines = Outlines([row.get("segmentation") for row in annotations]) if masks else None
     return CocoScenes(
@@ -164,7 +168,7 @@ def _objects(annotations: Sequence[Mapping[str, Any]], ids: Integers, outlines: 
         raise DataError(f"annotation {wrong.get('id')} has bbox {wrong['bbox']}, which is not finite")
     areas = [row["area"] if "area" in row else box[2] * box[3] for row, box in zip(annotations, boxes, strict=True)]
     boxes[:, 2:] += boxes[:, :2]
-    crowd = np.array([_whole(row, "iscrowd", "annotation", 0) != 0 for row in annotations], np.bool_)
+    crowd = np.array([whole(row, "iscrowd", "annotation", 0) != 0 for row in annotations], np.bool_)
     all_true = np.ones(len(annotations), np.bool_)
     return Objects(
         boxes=boxes.astype(np.float32),
@@ -178,36 +182,13 @@ def _objects(annotations: Sequence[Mapping[str, Any]], ids: Integers, outlines: 
 
 def _indices(annotations: Sequence[Mapping[str, Any]], key: str, ids: Integers, noun: str) -> Integers:
     """The indices of the annotations' ids in `ids`, which is sorted; raises DataError naming one that is missing."""
-    wanted = np.array([_whole(row, key, "annotation") for row in annotations], np.int64)
+    wanted = np.array([whole(row, key, "annotation") for row in annotations], np.int64)
     indices = np.searchsorted(ids, wanted).clip(max=len(ids) - 1)
     unknown = np.flatnonzero(ids[indices] != wanted)
     if len(unknown):
         row = annotations[int(unknown[0])]
         raise DataError(f"annotation {row.get('id')} refers to {noun} {row[key]}, which is not in the file")
     return indices
-
-
-def _whole(row: Mapping[str, Any], key: str, noun: str, default: int | None = None) -> int:
-    """A whole number, also written as 3.0 or as the text "3"; raises DataError naming what has another value.
-
-    default: what a missing value and null mean; None if it must not be missing.
-    """
-    value = row[key] if default is None else row.get(key)
-    if type(value) is int:
-        return value
-    number = default if value is None else _parsed(value)
-    if number is None:
-        raise DataError(f"{noun} {row.get('id')} has {key} {value!r:.40} instead of a whole number")
-    return number
-
-
-def _parsed(value: object) -> int | None:
-    if isinstance(value, bool | int):
-        return int(value)
-    if isinstance(value, float):
-        return int(value) if value.is_integer() else None
-    is_short_number = isinstance(value, str) and re.fullmatch(r"\s*-?\d{1,18}(\.0*)?\s*", value)
-    return int(str(value).partition(".")[0]) if is_short_number else None
 
 
 def _fill_sizes(sizes: Integers, used: Flags, files: Sequence[Path]) -> None:

@@ -36,11 +36,11 @@ def reading_error(message: str, error: Exception) -> DataError:
 
 
 class FaultyFilesError(DataError):
-    """Several files are wrong. problems: a line for each; the message has the first of them."""
+    """Several files, or entries of one, are wrong. problems: a line for each; the message has the first of them."""
 
-    def __init__(self, problems: Sequence[str]) -> None:
+    def __init__(self, problems: Sequence[str], *nouns: str) -> None:
         self.problems = tuple(problems)
-        more = quantity(len(problems) - 1, "other file")
+        more = quantity(len(problems) - 1, *(f"other {noun}" for noun in nouns or ("file",)))
         super().__init__(
             f"{problems[0]}; {more} {plural(len(problems) - 1, 'is', 'are')} also wrong: see `attnctl data check`"
         )
