@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from attnctl.cli import context
+from attnctl.cli import context, output
 from attnctl.cli.drawing import activation_maps, trained_networks
 from attnctl.cli.drawing.options import FigureOptions
 from attnctl.cli.option_groups import Shown
@@ -61,9 +61,10 @@ def cam(
     layers = split_list(layer, "--layer") if layer is not None else ()
     images = inspected.files()
     config = context.config()
-    networks = trained_networks.trained(config, runs, inspected.device, activation_maps.MOST_COLUMNS)
-    chosen_method = method or activation_maps.default_method(networks)
-    columns = activation_maps.compute(config, networks, layers, images, count, resolved_target, chosen_method)
+    with output.others_on_standard_error():
+        networks = trained_networks.trained(config, runs, inspected.device, activation_maps.MOST_COLUMNS)
+        chosen_method = method or activation_maps.default_method(networks)
+        columns = activation_maps.compute(config, networks, layers, images, count, resolved_target, chosen_method)
     grid = activation_maps.grid(columns, drawn.title)
     values = activation_maps.values(columns, chosen_method)
     drawn.deliver(grid, f"cam-{networks[0].run[:8]}", as_json=as_json, values=values)

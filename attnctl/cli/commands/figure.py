@@ -63,7 +63,8 @@ def figure(
         kind = material.figure.kind
         if images and kind != "cam":
             raise SpecError(f"--images is for activation maps; figure {material.figure.number} is a {kind} figure")
-        drawing, values = _draw(config, material, images, inspected.device, settings)
+        with output.others_on_standard_error():
+            drawing, values = _draw(config, material, images, inspected.device, settings)
     name = f"{material.paper.name.lower()}-figure-{material.figure.number}"
     drawn.deliver(replace(drawing, title=drawn.title), name, as_json=as_json, values=values)
     _print_missing(material, settings)

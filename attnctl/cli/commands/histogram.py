@@ -69,8 +69,9 @@ def histogram(
     numbers = _classes(classes)
     layers = () if layer == _ALL else split_list(layer, "--layer")
     config = context.config()
-    networks = trained_networks.trained(config, runs, inspected.device, _MOST_RUNS)
-    layer_values = response_histograms.compute(config, networks, layers, numbers, count, of)
+    with output.others_on_standard_error():
+        networks = trained_networks.trained(config, runs, inspected.device, _MOST_RUNS)
+        layer_values = response_histograms.compute(config, networks, layers, numbers, count, of)
     histograms = replace(
         response_histograms.panels(networks, trained_networks.names(networks), layer_values, of), title=drawn.title
     )

@@ -82,12 +82,11 @@ def predict(
     drawn = bool(spec.model) and not as_json
     target = folder if folder is not None else Path(f"predict-{name[:8]}") if drawn else None
     paths = _picture_paths(target, pictures, files, force=force) if target is not None else []
-    (network,) = trained_networks.networks(config, [name], inspected.device)
     names = prediction.class_names(spec)
-    results = []
-    for number, picture in enumerate(tracked(pictures, "images")):
-        result = prediction.predict(network, picture, threshold)
-        results.append(result)
+    with output.others_on_standard_error():
+        (network,) = trained_networks.networks(config, [name], inspected.device)
+        results = [prediction.predict(network, picture, threshold) for picture in tracked(pictures, "images")]
+    for number, (picture, result) in enumerate(zip(pictures, results, strict=True)):
         if paths and not isinstance(result, prediction.Classified):
             _write(paths[number], picture, result, names)
     if as_json:

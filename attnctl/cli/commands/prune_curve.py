@@ -46,8 +46,9 @@ def prune_curve(
     drawn.check()
     fractions = _fractions(percent)
     config = context.config()
-    networks = trained_networks.trained(config, runs, inspected.device, _MOST_RUNS)
-    curves = pruned_networks.measure(config, networks, fractions, of)
+    with output.others_on_standard_error():
+        networks = trained_networks.trained(config, runs, inspected.device, _MOST_RUNS)
+        curves = pruned_networks.measure(config, networks, fractions, of)
     charts = pruned_networks.charts(curves, below, drawn.title)
     name = f"prune-curve-{networks[0].run[:8]}-{of}"
     drawn.deliver(charts, name, as_json=as_json, values=pruned_networks.values(curves, below))
