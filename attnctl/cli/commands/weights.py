@@ -148,8 +148,9 @@ def export(
     name = run_id(config.workspace, run)
     from attnctl.jobs.inspect import exporting  # torch, once the run is known
 
-    (network,) = trained_networks.networks(config, [name], "cpu")
-    exported = exporting.export(network, chosen)
+    with output.others_on_standard_error():
+        (network,) = trained_networks.networks(config, [name], "cpu")
+        exported = exporting.export(network, chosen)
     write_atomic(file, exported.content)
     if as_json:
         output.document(

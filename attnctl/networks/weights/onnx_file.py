@@ -7,6 +7,7 @@ reference evaluator.
 from __future__ import annotations
 
 import importlib.util
+import io
 import logging
 import warnings
 from collections.abc import Iterator, Mapping
@@ -24,6 +25,14 @@ from attnctl.values import SpecError, comma_join
 
 INPUT, OUTPUT = "images", "scores"
 """The names of the file's input, (batch, channels, height, width), and of its output."""
+
+IMAGE, OBJECTS = "image", ("boxes", "labels", "scores")
+"""The names of a detector's input, one image (channels, height, width) in 0..1, and of its outputs."""
+
+DETECTORS = ("ssdlite320", "fasterrcnn")
+"""The models whose detections can be exported: those of torchvision's classes, without masks."""
+
+_OPSET = 18
 
 _NEEDED = ("onnx", "onnxscript")
 _BATCH = 3
@@ -65,9 +74,7 @@ def convert(network: nn.Module, shape: tuple[int, int, int], metadata: Mapping[s
 
     Raises SpecError if the packages are missing or the network cannot be converted.
     """
-    missing = [name for name in _NEEDED if importlib.util.find_spec(name) is None]
-    if missing:
-        raise SpecError(f"ONNX files need {comma_join(missing)}: pip install {' '.join((*_NEEDED, 'onnxruntime'))}")
+    _check_packages()
     example = torch.zeros(2, *shape)
     with _quiet(), torch.no_grad():
         try:
@@ -98,6 +105,77 @@ def compare(content: bytes, network: nn.Module, shape: tuple[int, int, int]) -> 
     run, by = _runner(content)
     output = run({INPUT: images.numpy()}).astype(np.float64)
     return Agreement(float(np.abs(output - expected).max()), float(np.abs(expected).max()), by)
+
+
+class _Detections(nn.Module):
+    """A detector of torchvision's kind for one image."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, image: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        found = self.network([image])[0]
+        return found["boxes"], found["labels"], found["scores"]
+
+
+def convert_detector(
+    network: nn.Module, shape: tuple[int, int, int], metadata: Mapping[str, str], *, run: str
+) -> bytes:
+    """A detector as the content of an ONNX file, for one image of any size at a time.
+
+    By tracing, which torchvision's detectors support; torch.export does not support their changing shapes. Raises
+    SpecError as `convert`.
+    """
+    _check_packages()
+    import onnx
+
+    stream = io.BytesIO()
+    with _quiet(), torch.no_grad():
+        try:
+            torch.onnx.export(
+                _Detections(network).eval().cpu(),
+                (_image(shape, 0),),
+                stream,
+                input_names=[IMAGE],
+                output_names=list(OBJECTS),
+                dynamic_axes={IMAGE: {1: "height", 2: "width"}, **{name: {0: "objects"} for name in OBJECTS}},
+                opset_version=_OPSET,
+                dynamo=False,
+            )
+        except Exception as error:  # any error of a user's own module, and many of torch's
+            raise SpecError(f"cannot convert the network of run {run} to ONNX: {blame.describe(error)}") from error
+    model = onnx.load_model_from_string(stream.getvalue())
+    for name, text in metadata.items():
+        model.metadata_props.add(key=name, value=text)
+    content: bytes = model.SerializeToString()
+    return content
+
+
+@torch.no_grad()
+def compare_detector(content: bytes, network: nn.Module, shape: tuple[int, int, int]) -> Agreement:
+    """Compare the scores of the detections of an ONNX file, in descending order, with those of the network."""
+    run, by = _runner(content)
+    differences, largest = [0.0], [0.0]
+    for seed in range(1, 1 + _BATCH):
+        image = _image(shape, seed)
+        expected = _Detections(network).eval().cpu()(image)[2].double().numpy()
+        output = run({IMAGE: image.numpy()}).astype(np.float64)
+        if output.shape != expected.shape:
+            return Agreement(float("inf"), float(expected.max(initial=0)), by)
+        differences.append(float(np.abs(np.sort(output) - np.sort(expected)).max(initial=0)))
+        largest.append(float(expected.max(initial=0)))
+    return Agreement(max(differences), max(largest), by)
+
+
+def _image(shape: tuple[int, int, int], seed: int) -> Tensor:
+    return torch.rand(*shape, generator=torch.Generator().manual_seed(seed))
+
+
+def _check_packages() -> None:
+    missing = [name for name in _NEEDED if importlib.util.find_spec(name) is None]
+    if missing:
+        raise SpecError(f"ONNX files need {comma_join(missing)}: pip install {' '.join((*_NEEDED, 'onnxruntime'))}")
 
 
 def _runner(content: bytes) -> tuple[Any, str]:

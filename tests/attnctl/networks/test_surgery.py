@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from attnctl.backbones.places import Placement
 from attnctl.backbones.trace import trace
 from attnctl.grid import Axes, expand
 from attnctl.networks import surgery
+from attnctl.networks.weights import onnx_file
 from attnctl.values import SpecError
 
 
@@ -257,6 +259,40 @@ def test_a_network_with_attention_is_traced_and_scripted(name: str) -> None:
         if name not in NOT_SCRIPTED:
             scripted: Any = torch.jit.script(copy.deepcopy(network))
             torch.testing.assert_close(scripted(x), expected)
+
+
+@pytest.mark.parametrize("name", attention.names())
+def test_a_network_with_attention_is_exported_and_converted_to_onnx(name: str) -> None:
+    """For batches of any size: three images are compared, exported with two."""
+    pytest.importorskip("onnxscript")
+    torch.manual_seed(0)
+    groups: dict[str, Any] = {"G": 8} if name in {"sge", "sa", "ean"} else {}
+    path = "replace:bn" if attention.describe(name).replaces else "bn"
+    network = surgery.attach(Small(), name, path, size=32, **groups).eval()
+    shape = (3, 32, 32)
+    x = torch.randn(3, *shape)
+    with torch.no_grad():
+        sizes = ({0: torch.export.Dim("batch")},)
+        program = torch.export.export(network, (x[:2],), dynamic_shapes=sizes)
+        torch.testing.assert_close(program.module()(x), network(x))
+    agreement = onnx_file.compare(onnx_file.convert(network, shape, {}, run="small"), network, shape)
+    assert agreement.close, agreement
+
+
+def test_the_documentation_names_the_modules_that_torchscript_refuses() -> None:
+    table = (Path(__file__).parents[3] / "docs" / "weights.md").read_text(encoding="utf-8")
+    named = {line.split("`")[1] for line in table.splitlines() if line.startswith("| `")}
+    assert named == set(NOT_SCRIPTED)
+
+
+@pytest.mark.filterwarnings("ignore:.torch.jit:FutureWarning")
+@pytest.mark.parametrize("name", NOT_SCRIPTED)
+def test_torchscript_refuses_what_the_documentation_names(name: str) -> None:
+    groups: dict[str, Any] = {"G": 8} if name in {"sge", "sa"} else {}
+    path = "replace:bn" if attention.describe(name).replaces else "bn"
+    network = surgery.attach(Small(), name, path, size=32, **groups).eval()
+    with pytest.raises(RuntimeError, match=f"attention/{name}\\.py"):
+        torch.jit.script(network)
 
 
 @pytest.mark.parametrize(("network", "path"), [(Small(), "bn"), (nn.Sequential(nn.Conv2d(3, 32, 1), nn.ReLU()), "1")])

@@ -34,7 +34,24 @@ def test_the_metadata_say_how_to_use_the_weights(trained: Train) -> None:
     assert all(isinstance(text, str) for text in texts.values())
 
 
-def test_a_detector_has_no_onnx_file(workspace: Workspace) -> None:
+def test_a_detector_of_torchvisions_kind_has_an_onnx_file_for_images_of_any_size(workspace: Workspace) -> None:
+    onnxruntime = pytest.importorskip("onnxruntime")
     found = loaded(workspace, "ssdlite320", "se")
-    with pytest.raises(SpecError, match=f"run {found.run} is a detector, whose outputs have no fixed shape"):
+    exported = export(found, "onnx")
+    assert exported.agreement is not None
+    assert exported.agreement.close
+    session = onnxruntime.InferenceSession(exported.content, providers=["CPUExecutionProvider"])
+    image = torch.rand(3, 50, 70, generator=torch.Generator().manual_seed(9))
+    boxes, labels, scores = session.run(["boxes", "labels", "scores"], {"image": image.numpy()})
+    with torch.no_grad():
+        expected = found.network([image])[0]
+    assert len(boxes) == len(labels) == len(scores) == len(expected["scores"])
+    assert torch.allclose(torch.from_numpy(scores), expected["scores"], atol=1e-5)
+    assert session.get_modelmeta().custom_metadata_map["attnctl.run"] == found.run
+
+
+@pytest.mark.parametrize("model", ["yolox_nano", "maskrcnn"])
+def test_other_detectors_have_no_onnx_file(workspace: Workspace, model: str) -> None:
+    found = loaded(workspace, model)
+    with pytest.raises(SpecError, match=f"run {found.run} is a {model}, which cannot be an ONNX file"):
         export(found, "onnx")
