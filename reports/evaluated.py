@@ -1,36 +1,46 @@
-"""Columns with the accuracy of the runs on other images: what `attnctl eval` has found."""
+"""Columns with the main metric of the runs on other images: what `attnctl eval` has found."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import PurePath
 from statistics import fmean, stdev
 
+from attnctl.metrics import BY_KEY
 from attnctl.reports.report import Report
 from attnctl.reports.table import Cell, ReportColumn, Row
 
 
-def with_evaluations(report: Report, found: Mapping[str, Mapping[str, float]]) -> Report:
-    """The report with a column for each data set, after the others.
+@dataclass(frozen=True)
+class EvaluatedRuns:
+    """metric: its key, such as top1. values: run -> its value in percent."""
 
-    found: data set -> run -> top-1 accuracy in percent.
-    """
-    columns = tuple(_column(dataset) for dataset in found)
+    metric: str
+    values: Mapping[str, float]
+
+
+def with_evaluations(report: Report, found: Mapping[str, EvaluatedRuns]) -> Report:
+    """The report with a column for each data set, after the others."""
+    columns = tuple(_column(dataset, runs.metric) for dataset, runs in found.items())
     table = report.table
 
     def row(made: Row) -> Row:
         runs = list(dict.fromkeys(run for cell in made.cells for run in cell.runs))
-        return replace(made, cells=(*made.cells, *(_cell(runs, values) for values in found.values())))
+        return replace(made, cells=(*made.cells, *(_cell(runs, of_set.values) for of_set in found.values())))
 
     groups = tuple(replace(group, rows=tuple(map(row, group.rows))) for group in table.groups)
     return replace(report, table=replace(table, columns=(*table.columns, *columns), groups=groups))
 
 
-def _column(dataset: str) -> ReportColumn:
+def _column(dataset: str, metric: str) -> ReportColumn:
     name = PurePath(dataset).name or dataset
     return ReportColumn(
-        name=f"eval-{name.replace('.', '-')}", title=f"top-1 on {name}", unit="%", better="higher", measured=True
+        name=f"eval-{name.replace('.', '-')}",
+        title=f"{BY_KEY[metric].label} on {name}",
+        unit="%",
+        better="higher",
+        measured=True,
     )
 
 

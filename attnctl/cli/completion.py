@@ -148,6 +148,13 @@ def columns(incomplete: str) -> list[str]:
     return last_of_list(incomplete, _column_keys())
 
 
+def evaluated_metrics(incomplete: str) -> list[str]:
+    """The metrics of `attnctl eval`."""
+    from attnctl.metrics import ALL_MEASURED
+
+    return last_of_list(incomplete, (*(name for name in ALL_MEASURED if not name.startswith("train_")), "ece"))
+
+
 def sort_keys(incomplete: str) -> list[str]:
     """The keys of columns, each also with the - that sorts descending."""
     return _starting(incomplete, [*_column_keys(), *(f"-{key}" for key in _column_keys())])

@@ -61,8 +61,6 @@ class Results:
 def open_images(trained: Trained, dataset: str | None, split: EvaluatedSplit, roots: DataRoots) -> EvaluatedSet:
     """The images of a data set, of a folder, or of the run's own data set. Raises SpecError, DataError."""
     spec = trained.spec
-    if spec.model:
-        raise SpecError(f"run {trained.run} is not a classifier; attnctl eval evaluates classifiers")
     prepare = pictures.preparation(spec)
     folder = Path(dataset).expanduser() if dataset is not None and is_folder(dataset) else None
     if folder is None:

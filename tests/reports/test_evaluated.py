@@ -6,7 +6,7 @@ from statistics import stdev
 
 import pytest
 
-from attnctl.reports.evaluated import with_evaluations
+from attnctl.reports.evaluated import EvaluatedRuns, with_evaluations
 from attnctl.reports.report import Report
 from attnctl.reports.table import Cell, Group, ReportColumn, ReportTable, Row
 
@@ -23,9 +23,16 @@ REPORT = Report(
 
 
 def test_a_column_has_the_mean_over_the_runs_that_were_evaluated() -> None:
-    found = with_evaluations(REPORT, {"./digits-c": {"a": 50.0, "b": 54.0, "c": 60.0}, "svhn": {"a": 1.0}})
+    found = with_evaluations(
+        REPORT,
+        {
+            "./digits-c": EvaluatedRuns("top1", {"a": 50.0, "b": 54.0, "c": 60.0}),
+            "svhn": EvaluatedRuns("ap", {"a": 1.0}),
+        },
+    )
     assert [column.name for column in found.table.columns] == ["top1", "eval-digits-c", "eval-svhn"]
     assert found.table.columns[1].heading == "top-1 on digits-c (%)"
+    assert found.table.columns[2].heading == "AP on svhn (%)"
     (group,) = found.table.groups
     plain, ela, se = (row.cells[1] for row in group.rows)
     assert (plain.value, plain.n, plain.state) == (52.0, 2, "")

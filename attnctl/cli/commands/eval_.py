@@ -1,31 +1,36 @@
-"""`attnctl eval`: trained classifiers on other images than those that their runs recorded."""
+"""`attnctl eval`: trained networks on other images than those that their runs recorded."""
 
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from attnctl import models
 from attnctl.cli import completion, context, output
 from attnctl.cli.drawing import trained_networks
 from attnctl.cli.output_files import check_file
 from attnctl.cli.run_selection import chosen
 from attnctl.cli.table_layout import Column
 from attnctl.files import made_aside
+from attnctl.metrics import BY_KEY, MEASURED
+from attnctl.spec import RunSpec
 from attnctl.units import quantity
-from attnctl.values import SpecError
+from attnctl.values import SpecError, comma_join, did_you_mean, split_list
 from attnctl.workspace import evaluations
 from attnctl.workspace.evaluations import EvaluatedSplit, Evaluation
 from attnctl.workspace.records import Device
 
 if TYPE_CHECKING:
     from attnctl.jobs.inspect.evaluating import Results
+    from attnctl.jobs.inspect.evaluating_objects import ObjectResults
     from attnctl.settings.config import Config
 
-_METRICS = ("top1", "top5", "loss", "ece")
+_BY_SIZE = ("_small", "_medium", "_large")
 _MOST_CONFUSED = 10
 
 
@@ -35,7 +40,7 @@ def eval_(
     dataset: Annotated[
         str | None,
         typer.Option(
-            help="A data set, or a folder such as ./photos of class folders (default: that of the run).",
+            help="A data set, or a folder such as ./photos (default: the data set of the run).",
             metavar="NAME|DIR",
             autocompletion=completion.datasets,
         ),
@@ -43,6 +48,15 @@ def eval_(
     split: Annotated[
         EvaluatedSplit, typer.Option(help="Test images, those held out by val_split, or training images.")
     ] = "test",
+    columns: Annotated[
+        str | None,
+        typer.Option(
+            help="Metrics to print, in this order (default: all but AP by size).",
+            metavar="NAME,...",
+            autocompletion=completion.evaluated_metrics,
+            show_default=False,
+        ),
+    ] = None,
     device: Annotated[Device, typer.Option(help="auto uses a GPU if there is one.")] = "auto",
     by_class: Annotated[bool, typer.Option("--by-class", help="Also print the accuracy of each class.")] = False,
     confusion: Annotated[
@@ -53,16 +67,19 @@ def eval_(
     ] = False,
     file: Annotated[
         Path | None,
-        typer.Option("--output", "-o", metavar="FILE", help="Write each image's prediction to a CSV file."),
+        typer.Option("--output", "-o", metavar="FILE", help="Write each prediction to a CSV file."),
     ] = None,
     as_json: context.AsJson = False,
 ) -> None:
-    """Evaluate trained classifiers on other images.
+    """Evaluate trained networks on other images.
 
-    The results are kept apart from the metrics of the run. A folder holds class folders, or corrupted copies of a test
-    set as in ImageNet-C: CORRUPTION/SEVERITY/CLASS/IMAGE; metrics are then the mean over all corruptions and
-    severities. ece is the expected calibration error. On images without corruptions, several runs are compared image
-    by image with the first one, by McNemar's exact test.
+    The results are kept apart from the metrics of the run. For classifiers, a folder holds class folders, or corrupted
+    copies of a test set as in ImageNet-C: CORRUPTION/SEVERITY/CLASS/IMAGE; metrics are then the mean over all
+    corruptions and severities. ece is the expected calibration error. On images without corruptions, several runs are
+    compared image by image with the first one, by McNemar's exact test.
+
+    For detectors, a folder is in COCO's or VOC's layout; classes are matched by their names, and the metric is that of
+    the run.
 
     Examples:
         attnctl eval ela-digits --dataset ./digits-c
@@ -75,41 +92,93 @@ def eval_(
         check_file(file, force=True)
     config = context.config()
     ids = chosen(config.workspace, runs)
-    results = _evaluated(config, ids, dataset, split, device)
-    for run, result in results.items():
-        evaluations.write(config.workspace.run(run), result.evaluation, result.predictions.encode() if keep else None)
+    specs = [config.workspace.run(run).read_spec() for run in ids]
+    shown = _asked_columns(columns, specs) if columns is not None else None
+    options = {"--by-class": by_class, "--confusion": confusion, "--keep-predictions": keep}
+    _check_tasks(specs, [name for name, value in options.items() if value], writes=file is not None)
+    with output.others_on_standard_error():
+        found = _evaluated(config, ids, dataset, split, device)
+    for run, evaluation in found.evaluations.items():
+        kept = found.classified[run].predictions.encode() if keep else None
+        evaluations.write(config.workspace.run(run), evaluation, kept)
     if file is not None:
-        _write(file, results)
+        _write(file, found)
     if as_json:
-        output.document({"runs": [_document(run, result) for run, result in results.items()], "pairs": _pairs(results)})
+        documents = [_document(run, evaluation) for run, evaluation in found.evaluations.items()]
+        output.document({"runs": documents, "pairs": _pairs(found.classified)})
         return
-    _print(results)
+    _print(found.evaluations, shown)
+    _print_pairs(found.classified)
     if by_class:
-        _print_classes(results)
+        _print_classes(found.evaluations)
     if confusion:
-        _print_confused(results)
+        _print_confused(found.evaluations)
     if file is not None:
         output.note(f"written: {file}")
 
 
+@dataclass(frozen=True)
+class _Found:
+    """The evaluations by run, and what the networks predicted; nothing of segmentation networks."""
+
+    evaluations: dict[str, Evaluation] = field(default_factory=dict)
+    classified: dict[str, Results] = field(default_factory=dict)
+    detected: dict[str, ObjectResults] = field(default_factory=dict)
+
+
+def _asked_columns(columns: str, specs: Sequence[RunSpec]) -> tuple[str, ...]:
+    """The metrics of --columns; raises SpecError for one that none of these runs has."""
+    known = dict.fromkeys(name for spec in specs for name in _evaluated_metrics(spec))
+    asked = split_list(columns, "--columns")
+    for name in asked:
+        if name not in known:
+            raise SpecError(f"--columns {name}{did_you_mean(name, list(known))}; these runs have {comma_join(known)}")
+    return asked
+
+
+def _evaluated_metrics(spec: RunSpec) -> list[str]:
+    """The names of the metrics that an evaluation of a run can have."""
+    task = models.task(spec.model)
+    measured = [name for name in MEASURED[task] if not name.startswith("train_")]
+    return [*measured, "ece"] if task == "classify" else measured
+
+
+def _check_tasks(specs: Sequence[RunSpec], options: Sequence[str], *, writes: bool) -> None:
+    """Raise SpecError for options that do not fit the runs. writes: the predictions to a file."""
+    others = [spec for spec in specs if spec.model]
+    if options and others:
+        raise SpecError(f"{options[0]} is for classifiers; run {others[0].id} is {others[0].label()}")
+    if not writes:
+        return
+    if segments := [spec for spec in others if models.task(spec.model) == "segment"]:
+        raise SpecError(f"-o is for classifiers and detectors; run {segments[0].id} is {segments[0].label()}")
+    if others and len(others) < len(specs):
+        raise SpecError("-o writes the predictions of classifiers or of detectors; name runs of one kind")
+
+
 def _evaluated(
     config: Config, ids: Sequence[str], dataset: str | None, split: EvaluatedSplit, device: Device
-) -> dict[str, Results]:
-    """The results by run; each network is loaded when its turn comes. Raises SpecError, DataError."""
+) -> _Found:
+    """The results; each network is loaded when its turn comes. Raises SpecError, DataError."""
     from attnctl.cli.output_files import tracked
-    from attnctl.jobs.inspect import evaluating
+    from attnctl.jobs.inspect import evaluating, evaluating_objects
 
-    found: dict[str, Results] = {}
+    found = _Found()
     for run in tracked(ids, "evaluating"):
         (network,) = trained_networks.networks(config, [run], device)
-        images = evaluating.open_images(network, dataset, split, config.data)
         name = evaluations.dataset_name(dataset or network.spec.dataset)
-        found[run] = evaluating.evaluate(network, images, dataset=name, split=split)
+        if network.spec.model:
+            scenes = evaluating_objects.open_images(network, dataset, split, config.data)
+            objects = evaluating_objects.evaluate(network, scenes, dataset=name, split=split)
+            found.detected[run], found.evaluations[run] = objects, objects.evaluation
+        else:
+            images = evaluating.open_images(network, dataset, split, config.data)
+            results = evaluating.evaluate(network, images, dataset=name, split=split)
+            found.classified[run], found.evaluations[run] = results, results.evaluation
     return found
 
 
-def _document(run: str, result: Results) -> dict[str, Any]:
-    found = result.evaluation
+def _document(run: str, found: Evaluation) -> dict[str, Any]:
     return {
         "run": run,
         "dataset": found.dataset,
@@ -141,6 +210,8 @@ def _pairs(results: Mapping[str, Results]) -> list[dict[str, Any]]:
     """Each run compared with the first one on the same images; those of several corruptions are not independent."""
     from attnctl.jobs.metrics.classification import mcnemar
 
+    if len(results) < 2:
+        return []
     first, *others = results
     pairs = []
     for run in others:
@@ -154,15 +225,28 @@ def _pairs(results: Mapping[str, Results]) -> list[dict[str, Any]]:
     return pairs
 
 
-def _print(results: Mapping[str, Results]) -> None:
-    """A row for each run and corruption, the mean over its severities; then the pairs."""
+def _print(found: Mapping[str, Evaluation], columns: Sequence[str] | None) -> None:
+    """A row for each run and corruption, the mean over its severities. columns: the metrics (default: most of all)."""
+    names = columns if columns is not None else _usual_columns(found.values())
     rows = [
-        [run[:8], part, str(images), *(_number(metrics[name]) for name in _METRICS)]
-        for run, result in results.items()
-        for part, images, metrics in _lines(result.evaluation)
+        [run[:8], part, str(images), *(_number(metrics[name]) if name in metrics else "" for name in names)]
+        for run, evaluation in found.items()
+        for part, images, metrics in _lines(evaluation)
     ]
-    columns = [Column("run"), Column("images of"), *(Column(name) for name in ("number", *_METRICS))]
-    output.table(columns, rows)
+    output.table([Column("run"), Column("images of"), *(Column(name) for name in ("number", *names))], rows)
+
+
+def _usual_columns(found: Iterable[Evaluation]) -> list[str]:
+    """The metrics of these evaluations in their usual order, without those of small, medium and large objects."""
+    names = dict.fromkeys(name for evaluation in found for name in evaluation.metrics)
+    order = list(BY_KEY)
+    return sorted(
+        (name for name in names if not name.endswith(_BY_SIZE)),
+        key=lambda name: order.index(name) if name in order else len(order),
+    )
+
+
+def _print_pairs(results: Mapping[str, Results]) -> None:
     for pair in _pairs(results):
         output.line(
             f"{pair['run'][:8]} and {pair['with'][:8]}: {quantity(pair['only_run'], 'image')} right only in the first, "
@@ -179,20 +263,20 @@ def _lines(found: Evaluation) -> Iterator[tuple[str, int, Mapping[str, float]]]:
     yield f"{found.dataset} ({found.split})", found.images, found.metrics
 
 
-def _print_classes(results: Mapping[str, Results]) -> None:
+def _print_classes(found: Mapping[str, Evaluation]) -> None:
     rows = [
         [run[:8], name, f"{right}/{images}", _number(100 * right / images) if images else ""]
-        for run, result in results.items()
-        for name, (right, images) in zip(result.evaluation.classes, result.evaluation.by_class, strict=True)
+        for run, evaluation in found.items()
+        for name, (right, images) in zip(evaluation.classes, evaluation.by_class, strict=True)
     ]
     output.table([Column("run"), Column("class"), Column("right"), Column("accuracy")], rows)
 
 
-def _print_confused(results: Mapping[str, Results]) -> None:
+def _print_confused(found: Mapping[str, Evaluation]) -> None:
     rows = [
-        [run[:8], found.classes[true], found.classes[predicted], str(images)]
-        for run, found in ((run, result.evaluation) for run, result in results.items())
-        for true, predicted, images in found.confused[:_MOST_CONFUSED]
+        [run[:8], evaluation.classes[true], evaluation.classes[predicted], str(images)]
+        for run, evaluation in found.items()
+        for true, predicted, images in evaluation.confused[:_MOST_CONFUSED]
     ]
     output.table([Column("run"), Column("class"), Column("predicted as"), Column("images")], rows)
 
@@ -201,22 +285,26 @@ def _number(value: float) -> str:
     return f"{value:.2f}" if abs(value) >= 10 else f"{value:.3f}"
 
 
-def _write(file: Path, results: Mapping[str, Results]) -> None:
-    """Write a line for each run and image."""
+def _write(file: Path, found: _Found) -> None:
+    """Write a line for each run and image, or of detectors for each run and object."""
     with made_aside(file) as aside, aside.open("w", encoding="utf-8", errors="surrogateescape", newline="") as stream:
         writer = csv.writer(stream, lineterminator="\n")
-        writer.writerow(("run", "corruption", "severity", "image", "class", "predicted", "confidence", "right"))
-        for run, result in results.items():
-            for corruption, severity, image, true, predicted, confidence in result.rows():
-                writer.writerow(
-                    (
-                        run,
-                        corruption,
-                        severity or "",
-                        image,
-                        true,
-                        predicted,
-                        f"{confidence:.4f}",
-                        int(true == predicted),
-                    )
-                )
+        writer.writerow(_OBJECT_COLUMNS if found.detected else _IMAGE_COLUMNS)
+        for run, objects in found.detected.items():
+            writer.writerows((run, *row) for row in _object_rows(objects))
+        for run, results in found.classified.items():
+            writer.writerows((run, *row) for row in _image_rows(results))
+
+
+_IMAGE_COLUMNS = ("run", "corruption", "severity", "image", "class", "predicted", "confidence", "right")
+_OBJECT_COLUMNS = ("run", "image", "class", "score", "x1", "y1", "x2", "y2")
+
+
+def _image_rows(result: Results) -> Iterator[tuple[object, ...]]:
+    for corruption, severity, image, true, predicted, confidence in result.rows():
+        yield corruption, severity or "", image, true, predicted, f"{confidence:.4f}", int(true == predicted)
+
+
+def _object_rows(result: ObjectResults) -> Iterator[tuple[object, ...]]:
+    for image, name, score, *box in result.rows():
+        yield image, name, f"{score:.4f}", *(f"{value:.2f}" for value in box)

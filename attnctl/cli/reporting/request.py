@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -10,14 +10,16 @@ from attnctl import papers
 from attnctl.cli import sweep_records
 from attnctl.cli.reporting import outside_runs, paper_tables
 from attnctl.cli.run_filter import NO_FILTER, RunFilter
+from attnctl.metrics import DECIDING
 from attnctl.papers.runs import Overrides, Settings, cells_of
 from attnctl.reports import comparison, missing, published
-from attnctl.reports.evaluated import with_evaluations
+from attnctl.reports.evaluated import EvaluatedRuns, with_evaluations
 from attnctl.reports.report import Report
 from attnctl.reports.selection import ALL, Options, missing_seeds
 from attnctl.units import plural
 from attnctl.values import SpecError, comma_join, did_you_mean
 from attnctl.workspace import evaluations
+from attnctl.workspace.evaluations import Evaluation
 from attnctl.workspace.layout import Workspace
 
 if TYPE_CHECKING:
@@ -100,21 +102,12 @@ def gather(index: Index, request: Request) -> Gathered:
     return replace(gathered, report=with_evaluations(gathered.report, found))
 
 
-def _evaluations(workspace: Workspace, runs: Sequence[str], names: Sequence[str]) -> dict[str, dict[str, float]]:
-    """Data set -> run -> top-1 on its test images; raises SpecError for a data set on which no run was evaluated."""
+def _evaluations(workspace: Workspace, runs: Sequence[str], names: Sequence[str]) -> dict[str, EvaluatedRuns]:
+    """The results on the test images by data set; raises SpecError for one on which no run was evaluated."""
     records = {run: evaluations.read(workspace.run(run)) for run in runs}
-    names = [evaluations.dataset_name(name) for name in names]
-    found = {
-        name: {
-            run: record.metrics["top1"]
-            for run, of_run in records.items()
-            for record in of_run
-            if record.dataset == name and record.split == "test" and "top1" in record.metrics
-        }
-        for name in names
-    }
-    for name, values in found.items():
-        if not values:
+    found = {name: _on(name, records) for name in map(evaluations.dataset_name, names)}
+    for name, evaluated in found.items():
+        if not evaluated.values:
             known = sorted({record.dataset for of_run in records.values() for record in of_run})
             nearest = did_you_mean(name, known) if known else ""
             raise SpecError(
@@ -122,6 +115,22 @@ def _evaluations(workspace: Workspace, runs: Sequence[str], names: Sequence[str]
                 f"evaluate them with `attnctl eval RUN --dataset {name}`"
             )
     return found
+
+
+def _on(dataset: str, records: Mapping[str, Sequence[Evaluation]]) -> EvaluatedRuns:
+    """The metric by which trainings choose their best epoch, of the runs that were evaluated on a data set."""
+    fitting = {
+        run: record.metrics
+        for run, of_run in records.items()
+        for record in of_run
+        if (record.dataset, record.split) == (dataset, "test")
+    }
+    metrics = [metric.key for metric in DECIDING if any(metric.key in values for values in fitting.values())]
+    if not metrics:
+        return EvaluatedRuns("", {})
+    return EvaluatedRuns(
+        metrics[0], {run: values[metrics[0]] for run, values in fitting.items() if metrics[0] in values}
+    )
 
 
 def _gathered(index: Index, request: Request) -> Gathered:

@@ -10,11 +10,8 @@ import pytest
 from attnctl.jobs.inspect import evaluating
 from attnctl.jobs.inspect.evaluating import Results
 from attnctl.settings.config import DataRoots
-from attnctl.values import SpecError
-from attnctl.workspace.layout import Workspace
 from tests.jobs.data.test_evaluated import write_digits
 from tests.jobs.inspect.conftest import Train
-from tests.jobs.inspect.untrained import loaded
 
 ROOTS = DataRoots()
 
@@ -57,9 +54,3 @@ def test_metrics_of_corruptions_are_the_mean_over_all_parts(trained: Train, tmp_
     assert (first.images, second.images, found.images) == (10, 30, 40)
     assert found.metrics["top1"] == pytest.approx((first.metrics["top1"] + second.metrics["top1"]) / 2)
     assert np.isclose(found.metrics["ece"], (first.metrics["ece"] + second.metrics["ece"]) / 2)
-
-
-def test_a_detector_is_refused(workspace: Workspace) -> None:
-    found = loaded(workspace, "ssdlite320", "se")
-    with pytest.raises(SpecError, match=f"run {found.run} is not a classifier"):
-        evaluating.open_images(found, None, "test", ROOTS)

@@ -64,10 +64,43 @@ def test_an_invalid_request_writes_nothing(trained: Path, attnctl: Run) -> None:
         ["--dataset", "digits-det"],
         ["--dataset", ".", "--split", "train"],
         ["-o", "no/where.csv"],
+        ["--columns", "top2"],
+        ["--columns", "ap"],
+        ["--columns", "top1,"],
     ):
         assert_refused(attnctl("eval", run, *words), str(words))
     assert_refused(attnctl("eval", "feed"), "no such run")
     assert listing(trained) == before
+
+
+def test_columns_are_printed_in_the_order_in_which_they_were_asked_for(trained: Path, attnctl: Run) -> None:
+    run = Workspace(trained).run_ids()[0]
+    done = attnctl("eval", run, "--columns", "ece,top1")
+    assert (done.code, done.err) == (0, "")
+    assert done.out.splitlines()[0].split() == ["run", "images", "of", "number", "ece", "top1"]
+
+
+def test_detectors_and_segmentation_networks_are_evaluated(
+    untrained_networks: Path, tmp_path: Path, attnctl: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("ATTNCTL_WORKSPACE", str(untrained_networks))
+    workspace = Workspace(untrained_networks)
+    specs = [workspace.run(run).read_spec() for run in workspace.run_ids()]
+    detector, segmenter = (
+        next(spec.id for spec in specs if spec.model == name) for name in ("ssdlite320", "deeplabv3")
+    )
+    done = attnctl("eval", detector, segmenter, "--columns", "miou,ap50,ap")
+    assert done.code == 0, done.err
+    assert [line.split()[0] for line in done.out.splitlines()] == ["run", detector[:8], segmenter[:8]]
+    (found,) = evaluations.read(workspace.run(detector))
+    assert found.dataset == "digits-det"
+    assert "ap" in found.metrics
+    for words in (["--by-class"], ["--confusion"], ["--keep-predictions"]):
+        assert_refused(attnctl("eval", detector, *words), "is for classifiers")
+    assert_refused(attnctl("eval", segmenter, "-o", "found.csv"), "-o is for classifiers and detectors")
+    assert_refused(attnctl("eval", detector, "--dataset", "./nowhere"), "there is no folder")
+    assert not (tmp_path / "found.csv").exists()
 
 
 def test_a_report_has_the_accuracy_on_other_images_as_a_column(trained: Path, attnctl: Run) -> None:
