@@ -114,6 +114,8 @@ def index(folder: Path, part: str, classes: int | None, *, masks: bool) -> CocoS
         raise MissingDataError(f"{path}: {error}") from error
     except (DataError, *MALFORMED) as error:
         faults = find_faults(document)
+        if isinstance(error, DataError) and str(error) not in faults:
+            faults.insert(0, str(error))
         if len(faults) > 1:
             raise FaultyFilesError([f"{path}: {fault}" for fault in faults], "entry", "entries") from error
         if isinstance(error, DataError):

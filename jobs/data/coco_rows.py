@@ -47,14 +47,11 @@ def find_faults(document: object) -> list[str]:
         if noun == "annotation":
             _check_annotation(row, known)
             return
-        number = whole(row, "id", noun)
-        if number in known[noun]:
-            raise DataError(f"{noun} {number} is in the file twice")
-        known[noun].add(number)
+        known[noun].add(whole(row, "id", noun))
 
     for noun, rows in (("category", "categories"), ("image", "images"), ("annotation", "annotations")):
-        if noun == "annotation" and faults:
-            break  # annotations of what is wrong above would only repeat it
+        if noun == "annotation" and (faults or not all(known.values())):
+            break  # what is wrong above would only be repeated
         for position, row in enumerate(_rows(document, rows)):
             faults += _fault(check, noun, row, position)
     return faults

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections import Counter, defaultdict
+import re
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
@@ -137,9 +138,11 @@ def headers(
     names: what modules are called; without it, what is typed
     """
     found = [_header(members[0], varying, names, with_placement) for members in lines]
-    counts = Counter(found)
+    alike: dict[tuple[str, ...], list[str]] = defaultdict(list)
+    for header, members in zip(found, lines, strict=True):
+        alike[header].append(members[0].versions)
     return [
-        (f"{header[0]} ({_apart(members)})", *header[1:]) if counts[header] > 1 else header
+        (f"{header[0]} ({_apart(members, alike[header])})", *header[1:]) if len(alike[header]) > 1 else header
         for header, members in zip(found, lines, strict=True)
     ]
 
@@ -157,8 +160,25 @@ def _header(
     return (name, row.placement) if with_placement else (name,)
 
 
-def _apart(members: Sequence[RunRow]) -> str:
-    """The version of their code, when they were submitted, and the weights that they began with."""
+def _apart(members: Sequence[RunRow], versions: Sequence[str]) -> str:
+    """The version of their code, when they were submitted, and the weights that they began with.
+
+    versions: those of all rows with this header
+    """
     row, moment = members[0], last_submitted(members)
     submitted = f" of {clock(moment, seconds=False)}" if moment else ""
-    return f"code {row.versions}{submitted}" + (f", from {row.init}" if row.init else "")
+    return f"code {_differing_code(row.versions, versions)}{submitted}" + (f", from {row.init}" if row.init else "")
+
+
+_DIGEST = re.compile(r"ast:([0-9a-f]{6})[0-9a-f]*")
+"""Of a user's code; six digits tell versions of one file apart."""
+
+
+def _differing_code(code: str, others: Sequence[str]) -> str:
+    """The parts of a run's versions that the others do not all have, or all parts; that of a user's module is its hash.
+
+    Such as `6cd7ad` of `module ast:6cd7adcc177ce19a, backbone 1`.
+    """
+    parts = code.split(", ")
+    differing = [part for part in parts if not all(part in other.split(", ") for other in others)] or parts
+    return ", ".join(_DIGEST.sub(r"\1", part.removeprefix("module ") if "ast:" in part else part) for part in differing)

@@ -56,6 +56,17 @@ def test_a_row_has_the_newest_version_of_its_code_and_older_ones_on_request() ->
     assert not any("older code" in note for note in shown.notes)
 
 
+def test_versions_of_a_users_module_are_told_apart_by_six_digits_of_its_hash() -> None:
+    rest = "backbone 1, placement 1, dataset 1, loop 1, recipe loss=ast:f1b55ea450d61664"
+    old, new = rows([1.0], ("ela",), ("0",))[0], rows([4.0], ("ela",), ("0",))[0]
+    old = replace(old, versions=f"module ast:6cd7adcc177ce19a, {rest}", created=1e9, id="old")
+    new = replace(new, versions=f"module ast:c538cb0474263e82, {rest}", created=2e9)
+    shown = comparison.build([new, old], options=Options(all_versions=True)).table
+    assert [row.header[0] for row in shown.groups[0].rows] == [
+        f"ELA (code {code} of {clock(moment, seconds=False)})" for code, moment in (("6cd7ad", 1e9), ("c538cb", 2e9))
+    ]
+
+
 def test_files_of_one_name_that_are_swept_together_are_not_taken_for_edits() -> None:
     first, second = rows([1.0], ("ela",), ("0",)), rows([2.0], ("ela",), ("0",))
     first = [replace(row, versions="module 1", created=2e9, id="first") for row in first]
