@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +22,7 @@ from attnctl.jobs.inspect import pictures
 from attnctl.jobs.inspect.load import Trained
 from attnctl.jobs.metrics import classification
 from attnctl.jobs.tasks.task import Arithmetic
+from attnctl.recipes import own_parts
 from attnctl.settings.config import DataRoots
 from attnctl.sources import blame
 from attnctl.values import SpecError
@@ -124,6 +125,8 @@ class _Outcome:
     confidence: npt.NDArray[np.float32]
     in_top: int
     loss: float
+    own: Mapping[str, float]
+    """The user's metrics of the run's recipe."""
 
     @classmethod
     def of(cls, trained: Trained, part: EvaluatedPart, beat: Callable[[int], None]) -> _Outcome:
@@ -133,6 +136,8 @@ class _Outcome:
         labels = torch.from_numpy(part.images.labels).to(trained.device)
         predicted: list[Tensor] = []
         confidence: list[Tensor] = []
+        measures = own_parts.metrics(spec.recipe, spec.versions.recipe)
+        kept: list[Tensor] = []
         in_top, loss, done = 0, 0.0, 0
         for batch in part.images.batches(max(spec.recipe.norm_batch, EVALUATION_BATCH)):
             truth = labels[done : done + len(batch)]
@@ -142,18 +147,21 @@ class _Outcome:
             most = logits.softmax(1).max(1)
             predicted.append(logits.argmax(1).cpu())
             confidence.append(most.values.cpu())
+            kept += [logits.cpu().to(arithmetic.dtype)] if measures else []
             done += len(batch)
             beat(len(batch))
-        return cls(torch.cat(predicted).numpy(), torch.cat(confidence).float().numpy(), in_top, loss)
+        own = {name: measure(torch.cat(kept), labels.cpu()) for name, measure in measures.items()}
+        return cls(torch.cat(predicted).numpy(), torch.cat(confidence).float().numpy(), in_top, loss, own)
 
     def metrics(self, labels: npt.NDArray[np.int64]) -> dict[str, float]:
-        """top1, top5 and ece in percent, and the mean loss."""
+        """top1, top5 and ece in percent, the mean loss, and the user's metrics."""
         right = self.predicted == labels
         return {
             "top1": 100 * float(right.mean()),
             "top5": 100 * self.in_top / len(right),
             "loss": self.loss / len(right),
             "ece": classification.calibration_error(self.confidence, right),
+            **self.own,
         }
 
 

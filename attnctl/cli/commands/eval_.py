@@ -15,10 +15,11 @@ from attnctl.cli import completion, context, output
 from attnctl.cli.drawing import trained_networks
 from attnctl.cli.output_files import check_file
 from attnctl.cli.run_selection import chosen
+from attnctl.cli.sweeping.run_names import short_names
 from attnctl.cli.table_layout import Column
 from attnctl.files import made_aside
 from attnctl.metrics import BY_KEY, MEASURED
-from attnctl.spec import RunSpec
+from attnctl.spec import NONE, RunSpec
 from attnctl.units import quantity
 from attnctl.values import SpecError, comma_join, did_you_mean, split_list
 from attnctl.workspace import evaluations
@@ -107,7 +108,7 @@ def eval_(
         documents = [_document(run, evaluation) for run, evaluation in found.evaluations.items()]
         output.document({"runs": documents, "pairs": _pairs(found.classified)})
         return
-    _print(found.evaluations, shown)
+    _print(found.evaluations, shown, short_names(specs) if len(specs) > 1 else {})
     _print_pairs(found.classified)
     if by_class:
         _print_classes(found.evaluations)
@@ -140,7 +141,10 @@ def _evaluated_metrics(spec: RunSpec) -> list[str]:
     """The names of the metrics that an evaluation of a run can have."""
     task = models.task(spec.model)
     measured = [name for name in MEASURED[task] if not name.startswith("train_")]
-    return [*measured, "ece"] if task == "classify" else measured
+    if task != "classify":
+        return measured
+    own = [] if spec.recipe.metrics == NONE else [name.rpartition(":")[2] for name in spec.recipe.metrics.split("+")]
+    return [*measured, "ece", *own]
 
 
 def _check_tasks(specs: Sequence[RunSpec], options: Sequence[str], *, writes: bool) -> None:
@@ -225,15 +229,25 @@ def _pairs(results: Mapping[str, Results]) -> list[dict[str, Any]]:
     return pairs
 
 
-def _print(found: Mapping[str, Evaluation], columns: Sequence[str] | None) -> None:
-    """A row for each run and corruption, the mean over its severities. columns: the metrics (default: most of all)."""
+def _print(found: Mapping[str, Evaluation], columns: Sequence[str] | None, labels: Mapping[str, str]) -> None:
+    """A row for each run and corruption, the mean over its severities.
+
+    columns: the metrics (default: most of all). labels: of the runs; empty if there is one run.
+    """
     names = columns if columns is not None else _usual_columns(found.values())
     rows = [
-        [run[:8], part, str(images), *(_number(metrics[name]) if name in metrics else "" for name in names)]
+        [
+            run[:8],
+            *([labels[run]] if labels else []),
+            part,
+            str(images),
+            *(_number(metrics[name]) if name in metrics else "" for name in names),
+        ]
         for run, evaluation in found.items()
         for part, images, metrics in _lines(evaluation)
     ]
-    output.table([Column("run"), Column("images of"), *(Column(name) for name in ("number", *names))], rows)
+    first = [Column("run"), *([Column("module")] if labels else []), Column("images of")]
+    output.table([*first, *(Column(name) for name in ("number", *names))], rows)
 
 
 def _usual_columns(found: Iterable[Evaluation]) -> list[str]:

@@ -80,6 +80,26 @@ def test_columns_are_printed_in_the_order_in_which_they_were_asked_for(trained: 
     assert done.out.splitlines()[0].split() == ["run", "images", "of", "number", "ece", "top1"]
 
 
+def test_own_metrics_are_computed_and_runs_of_several_named(
+    folder: Path, attnctl: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(folder.parent / "cache"))
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    (folder / "scores.py").write_text(
+        "def share(logits, labels):\n    return float((logits.argmax(1) == labels).double().mean())\n"
+    )
+    tiny = ("--epochs", "1", "--input-size", "8", "--batch", "256", "--norm-batch", "256", "--run-on", "local")
+    swept = attnctl("sweep", "none,se", *tiny, "--metrics", "./scores.py:share", "--name", "own")
+    assert swept.code == 0, swept.err
+    found = json.loads(attnctl("eval", "own", "--json").out)["runs"]
+    for row in found:
+        assert row["metrics"]["share"] == pytest.approx(row["metrics"]["top1"] / 100)
+    done = attnctl("eval", "own", "--columns", "share,top1")
+    lines = [line.split() for line in done.out.splitlines()]
+    assert lines[0] == ["run", "module", "images", "of", "number", "share", "top1"]
+    assert {line[1] for line in lines[1:3]} == {"none", "se"}
+
+
 def test_detectors_and_segmentation_networks_are_evaluated(
     untrained_networks: Path, tmp_path: Path, attnctl: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
