@@ -56,6 +56,7 @@ class Shown:
 def _parts(table: ReportTable, width: int, *, rules: bool) -> tuple[list[Text], list[Text], list[Text]]:
     """The title, the lines of the blocks, and what stands under them. rules: under the headings."""
     head, fields = _fields(table)
+    head = _narrowed(head, width - max((field.least + GAP for field in fields), default=0))
     room = width - sum(field.width + GAP for field in head)
     lines: list[Text] = []
     for block in _blocks(fields, room):
@@ -64,6 +65,19 @@ def _parts(table: ReportTable, width: int, *, rules: bool) -> tuple[list[Text], 
     notes += [_text(f"{_marks((note.mark,))} {note.text}", "dim") for note in table.footnotes]
     title = [_text(table.title, "bold")] if one_line(table.title) else []
     return title, lines, [*([Text()] if notes else []), *notes]
+
+
+_LEAST_HEAD = 20
+
+
+def _narrowed(head: Sequence[_Field], room: int) -> list[_Field]:
+    """The columns of the rows' texts, the widest folded if they leave no room for any number."""
+    excess = sum(field.width + GAP for field in head) - room
+    if excess <= 0:
+        return list(head)
+    widest = max(head, key=lambda field: field.width)
+    folded = replace(widest, width=min(widest.width, max(_LEAST_HEAD, widest.width - excess)))
+    return [folded if field is widest else field for field in head]
 
 
 def _block(table: ReportTable, fields: Sequence[_Field], *, rules: bool) -> Iterator[Text]:

@@ -12,7 +12,7 @@ from rich.cells import cell_len
 from rich.console import Console
 
 from attnctl.reports import terminal
-from attnctl.reports.table import ReportTable, all_rows
+from attnctl.reports.table import Cell, Group, ReportColumn, ReportTable, Row, all_rows
 from tests.reports.report_tables import comparison, hostile, of_papers, published, tables
 
 
@@ -45,6 +45,17 @@ def test_no_number_is_broken_or_lost_at_any_width(width: int) -> None:
     for number in ("94.11 ± 1.02", "+1.09 [+0.78, +1.40]", "-64.60 [-64.91, -64.29]", "111.194", "75.30 ± 0.40"):
         assert number in text
     assert text.count("+EAN") == 2 * text.count("Architecture")
+
+
+def test_a_row_whose_name_is_wider_than_the_terminal_is_folded_beside_its_numbers() -> None:
+    name = "gate:Gate r=4 " + " ".join(f"option{number}=default" for number in range(9))
+    row = Row(header=(name,), cells=(Cell(value=94.43, n=1, wanted=1),))
+    column = ReportColumn(name="top1", title="top-1", unit="%", measured=True)
+    table = ReportTable(title="", headers=("module",), columns=(column,), groups=(Group(title="", rows=(row,)),))
+    text = shown(table, 80)
+    assert all(cell_len(line) <= 80 for line in text.splitlines())
+    assert "94.43" in text
+    assert name.split() == [word for word in text.split() if word in name.split()]
 
 
 def test_a_table_is_one_block_if_it_fits_and_continues_below_otherwise() -> None:

@@ -7,12 +7,13 @@ reference evaluator.
 from __future__ import annotations
 
 import importlib.util
-import io
 import logging
+import tempfile
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -130,13 +131,13 @@ def convert_detector(
     _check_packages()
     import onnx
 
-    stream = io.BytesIO()
-    with _quiet(), torch.no_grad():
+    with _quiet(), torch.no_grad(), tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "detector.onnx"
         try:
             torch.onnx.export(
                 _Detections(network).eval().cpu(),
                 (_image(shape, 0),),
-                stream,
+                file,
                 input_names=[IMAGE],
                 output_names=list(OBJECTS),
                 dynamic_axes={IMAGE: {1: "height", 2: "width"}, **{name: {0: "objects"} for name in OBJECTS}},
@@ -145,7 +146,7 @@ def convert_detector(
             )
         except Exception as error:  # any error of a user's own module, and many of torch's
             raise SpecError(f"cannot convert the network of run {run} to ONNX: {blame.describe(error)}") from error
-    model = onnx.load_model_from_string(stream.getvalue())
+        model = onnx.load_model(file)
     for name, text in metadata.items():
         model.metadata_props.add(key=name, value=text)
     content: bytes = model.SerializeToString()

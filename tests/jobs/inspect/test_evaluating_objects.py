@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -45,7 +46,8 @@ def write_coco(folder: Path, order: str = "0123456789") -> Path:
     scenes = open_parts(describe("digits-det"), None, "detect").test
     (folder / "test").mkdir(parents=True)
     (folder / "annotations").mkdir()
-    images, annotations = [], []
+    images: list[dict[str, Any]] = []
+    annotations: list[dict[str, Any]] = []
     for index in range(len(scenes)):
         image, objects = scenes.image(index), scenes.table.of(index)
         image.save(folder / "test" / f"{index}.png")
@@ -96,10 +98,11 @@ def test_the_classes_of_a_folder_are_matched_by_their_names(workspace: Workspace
     results = evaluate(found, str(write_coco(tmp_path / "coco", "9876543210")))
     assert results.evaluation.metrics == pytest.approx(expected, abs=1e-4)
     rows = list(results.rows())
-    assert len(rows) == sum(len(image.detected.labels) for image in results.detections.images)  # type: ignore[union-attr]
+    assert results.detections is not None
+    assert len(rows) == sum(len(image.detected.labels) for image in results.detections.images)
     image, name, score, *box = rows[0]
     assert image.endswith(".png")
-    assert name in "0123456789"
+    assert name in set("0123456789")
     assert 0 <= score <= 1
     assert len(box) == 4
 
