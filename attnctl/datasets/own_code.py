@@ -45,6 +45,7 @@ def measure(text: str, test: float | None, seed: int) -> Made:
     reference = sources.parse(text, "dataset", EXAMPLE)
     source = sources.read(reference.file)
     declared = read_callable(source.files[source.entry], reference.file, reference.attribute, _FORM)
+    source = sources.narrowed(source, declared.name)
     folder = (source.origin / source.entry).parent
     return _measured(f"{source.stem}:{declared.name}", source.version, folder, test, seed)
 

@@ -180,7 +180,9 @@ def _part(kind: str, text: str) -> Part:
         recipe_parts.check_name(kind, text)
         raise SpecError(f"{kind} {text!r} is in a user's file; name the file, such as {EXAMPLES[kind]}")
     reference = sources.parse(text, kind, EXAMPLES[kind])
-    return _own(kind, sources.read(reference.file), reference)
+    source = sources.read(reference.file)
+    declared = read_callable(source.files[source.entry], reference.file, reference.attribute, FORMS[kind])
+    return _own(kind, sources.narrowed(source, declared.name), reference)
 
 
 def _own(kind: str, source: Source, reference: Reference) -> Part:

@@ -2,6 +2,7 @@
 
     reference.py    parsing `FILE.py:NAME`
     closure.py      finding a file's local imports without running anything
+    reachable.py    what of a file a class uses, so that only this counts in its version
     digest.py       the hash of the syntax trees, which ignores formatting, comments and docstrings
     store.py        storing the files in a workspace as sources/<hash>/, from which workers load them
     importing.py    importing the files under a package name of their own
@@ -13,21 +14,23 @@ Nothing here imports torch.
 
 from __future__ import annotations
 
-from attnctl.sources.closure import READ_SOURCES, Scope, Source, read, read_within
+from attnctl.sources.closure import READ_SOURCES, Scope, Source, narrowed, read, read_within
 from attnctl.sources.importing import import_name
 from attnctl.sources.reference import Reference, is_reference, parse
-from attnctl.sources.store import is_own, keep, load, remember
+from attnctl.sources.store import file_of, is_own, keep, load, remember
 
 __all__ = [
     "READ_SOURCES",
     "Reference",
     "Scope",
     "Source",
+    "file_of",
     "import_name",
     "is_own",
     "is_reference",
     "keep",
     "load",
+    "narrowed",
     "parse",
     "read",
     "read_within",

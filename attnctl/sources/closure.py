@@ -11,12 +11,13 @@ import ast
 import os
 import sys
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 from attnctl import ownership
 from attnctl.files import read_regular
 from attnctl.sources.digest import VERSION_PREFIX, digest
+from attnctl.sources.reachable import reduced
 from attnctl.values import SpecError
 
 _DEEPEST = 200
@@ -32,7 +33,8 @@ class Source:
     """A file and its local imports, with their contents when they were read.
 
     entry: the file, relative to `base`. base: the common parent folder. files: relative name -> content.
-    origin: the user's folder, for messages; `base` unless this is a stored copy.
+    origin: the user's folder, for messages; `base` unless this is a stored copy. attribute: the class or function whose
+    version it has (`narrowed`); empty: the version is that of all files.
     """
 
     entry: str
@@ -40,6 +42,7 @@ class Source:
     files: Mapping[str, bytes]
     hash: str
     origin: Path
+    attribute: str = ""
 
     @property
     def version(self) -> str:
@@ -103,6 +106,30 @@ def read(file: Path) -> Source:
         cached = _READ[entry] = _read(entry, _scope(entry))
         READ_SOURCES[cached[1].version] = cached[1]
     return cached[1]
+
+
+_NARROWED: dict[tuple[int, str], tuple[Source, Source]] = {}
+"""Cache: (identity of a source, attribute) -> the source, so that the identity stays its own, and the result."""
+
+
+def narrowed(source: Source, attribute: str) -> Source:
+    """The source with the version of one class or function, which edits of what it does not use do not change."""
+    if source.attribute == attribute:
+        return source
+    key = (id(source), attribute)
+    if key not in _NARROWED:
+        found = replace(source, attribute=attribute, hash=_hash_of(source, attribute))
+        _NARROWED[key] = (source, found)
+        READ_SOURCES.setdefault(found.version, found)
+    return _NARROWED[key][1]
+
+
+def _hash_of(source: Source, attribute: str) -> str:
+    trees = {source.base / name: ast.parse(data, name) for name, data in source.files.items()}
+    scope = Scope(tuple(parent for parent in source.path.parents if parent.is_relative_to(source.base)))
+    local = [item.node for item in imports(source.path, trees[source.path], scope) if trees.keys() >= {*item.files}]
+    trees[source.path] = reduced(trees[source.path], attribute, local)
+    return digest({os.path.relpath(path, source.path.parent): tree for path, tree in trees.items()})
 
 
 def read_within(file: Path, scope: Scope) -> Source:

@@ -52,13 +52,17 @@ def is_own(name: str) -> bool:
 def module(text: str) -> ModuleSource:
     """The module that `./mine.py:MyAttention` names; raises SpecError."""
     reference = sources.parse(text, "module", "./mine.py:MyAttention")
-    return _module(sources.read(reference.file), reference)
+    source = sources.read(reference.file)
+    declared = read_class(source.files[source.entry], reference.file, "", reference.attribute)
+    return _module(sources.narrowed(source, declared.class_name), reference)
 
 
 def backbone(text: str) -> Function:
     """The backbone that `./net.py:build` names; raises SpecError."""
     reference = sources.parse(text, "backbone", "./net.py:build")
-    return _function(sources.read(reference.file), reference)
+    source = sources.read(reference.file)
+    attribute = read_function(source.files[source.entry], reference.file, reference.attribute, "classes")
+    return _function(sources.narrowed(source, attribute), reference)
 
 
 def stored_module(name: str, version: str, folder: Path | None) -> ModuleSource:

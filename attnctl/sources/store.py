@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from attnctl.files import read_regular, reason, sync_folder, write_atomic
-from attnctl.sources.closure import READ_SOURCES, Scope, Source, read_within
+from attnctl.sources.closure import READ_SOURCES, Scope, Source, narrowed, read_within
 from attnctl.sources.digest import VERSION_PREFIX
 from attnctl.values import SpecError
 from attnctl.workspace import untrusted_json
@@ -23,10 +23,14 @@ MANIFEST = "source.json"
 
 @dataclass(frozen=True)
 class Manifest:
-    """The content of source.json. entry: the file within the folder; origin: the user's folder."""
+    """The content of source.json. entry: the file within the folder; origin: the user's folder.
+
+    attribute: the class or function whose version it has; empty: the version is that of all files.
+    """
 
     entry: str
     origin: str
+    attribute: str = ""
 
 
 def read_manifest(folder: Path) -> Manifest:
@@ -41,6 +45,15 @@ def read_manifest(folder: Path) -> Manifest:
         raise SpecError(
             f"{folder} does not hold the source that the run was submitted with: {reason(error)}"
         ) from error
+
+
+def file_of(folder: Path, version: str) -> str:
+    """Where the user's file of a stored source was; empty if that is unknown."""
+    try:
+        manifest = read_manifest(folder / version.removeprefix(VERSION_PREFIX))
+    except SpecError:
+        return ""
+    return str(Path(manifest.origin, manifest.entry))
 
 
 def is_own(version: int | str) -> bool:
@@ -63,7 +76,7 @@ def keep(version: str, folder: Path) -> None:
     try:
         for name, data in source.files.items():
             write_atomic(aside / name, data, durable=True)
-        manifest = Manifest(source.entry, str(source.origin))
+        manifest = Manifest(source.entry, str(source.origin), source.attribute)
         write_atomic(aside / MANIFEST, json.dumps(asdict(manifest)).encode() + b"\n", durable=True)
         _rename(aside, target)
     finally:
@@ -93,6 +106,7 @@ def load(folder: Path, version: str) -> Source:
     entry, origin = stored / manifest.entry, Path(manifest.origin)
     roots = tuple(parent for parent in entry.parents if parent.is_relative_to(stored))
     source = replace(read_within(entry, Scope(roots)), origin=origin)
+    source = narrowed(source, manifest.attribute)
     if source.version != version:
         raise SpecError(f"{stored} was changed after it was stored; sweep again from the file in {origin}")
     known = {stored / MANIFEST, *(source.base / name for name in source.files)}

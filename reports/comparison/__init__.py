@@ -8,6 +8,7 @@ notes.py        what stands under the table
 table.py        the whole
 """
 
+from attnctl.reports.comparison.grouping import own_versions
 from attnctl.reports.comparison.table import build
 
-__all__ = ["build"]
+__all__ = ["build", "own_versions"]

@@ -18,6 +18,7 @@ from attnctl.units import clock
 from attnctl.values import Scalar
 
 K = TypeVar("K")
+_OWN = re.compile(r"ast:[0-9a-f]+")
 
 
 @dataclass(frozen=True)
@@ -48,16 +49,23 @@ def grouped(rows: Sequence[RunRow]) -> dict[Place, list[list[RunRow]]]:
     return {place: sorted(parts.values(), key=lambda members: _order(members[0])) for place, parts in groups.items()}
 
 
-def newest_versions(lines: Sequence[Sequence[RunRow]]) -> list[Replicates]:
+def own_versions(row: RunRow) -> tuple[str, ...]:
+    """The versions of the users' files in a run's modules, backbone and recipe."""
+    return tuple(_OWN.findall(row.versions))
+
+
+def newest_versions(lines: Sequence[Sequence[RunRow]], files: Mapping[str, str]) -> list[Replicates]:
     """Of each row only the runs of the version of its code that was submitted last, in the order of the rows.
 
     The seeds of the other versions are wanted too, so that a version that has not all of them yet shows so. Versions
-    that were submitted together are no edits of each other, but files of one name: each stays a row of its own.
+    of different files are no edits of each other, and neither are those that were submitted together: each is a row.
+    files: version of a user's file -> where it was; unknown ones are left out.
     """
     cells: dict[tuple[object, ...], list[Sequence[RunRow]]] = {}
     for members in lines:
         row = members[0]
-        cells.setdefault((row.label, row.placement, row.lineage or row.family), []).append(members)
+        places = tuple(files.get(version, "") for version in own_versions(row))
+        cells.setdefault((row.label, row.placement, row.lineage or row.family, places), []).append(members)
     return [line for versions in cells.values() for line in _newest(versions)]
 
 

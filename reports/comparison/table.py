@@ -35,17 +35,21 @@ def build(
     speeds: Sequence[Speed] = (),
     imports: Sequence[Imported] = (),
     options: Options = ALL,
+    files: Mapping[str, str] | None = None,
 ) -> Report:
     """The table of these runs. Seeds become one row: mean, spread and their number. Raises SpecError.
 
-    speeds: measurements of inference, newest first; where they are of these networks they become a column
+    speeds: measurements of inference, newest first; where they are of these networks they become a column. files: where
+    users' files were, by version (`newest_versions`).
     """
     rows = [row for row in rows if not options.seeds or row.seed in options.seeds]
     groups, varying = grouped(rows), varying_settings(rows)
     with_placement = len({row.placement for row in rows if row.placement}) > 1
     fps, conditions = of_runs(rows, speeds)
     runs = {
-        place: [_replicates(members) for members in lines] if options.all_versions else newest_versions(lines)
+        place: [_replicates(members) for members in lines]
+        if options.all_versions
+        else newest_versions(lines, files or {})
         for place, lines in groups.items()
     }
     several = any(item.wanted > 1 for lines in runs.values() for item in lines)

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from attnctl import papers
+from attnctl import papers, sources
 from attnctl.cli import sweep_records
 from attnctl.cli.reporting import outside_runs, paper_tables
 from attnctl.cli.run_filter import NO_FILTER, RunFilter
@@ -172,6 +172,12 @@ def _of_table(index: Index, request: Request, table: PaperTable) -> Gathered:
     return Gathered(report=report, rows=rows, missing=commands, notes=notes)
 
 
+def _own_files(workspace: Workspace, rows: Sequence[RunRow]) -> dict[str, str]:
+    """Where the users' files of these runs were, by version."""
+    versions = {version for row in rows for version in comparison.own_versions(row)}
+    return {version: path for version in versions if (path := sources.file_of(workspace.sources, version))}
+
+
 def _settings(index: Index, request: Request, table: PaperTable) -> tuple[Settings, bool]:
     """What the table's runs were trained with, and whether sweeps of it asked for them."""
     sweeps = {sweep.name: sweep for sweep in paper_tables.sweeps_of(index, table)}
@@ -211,8 +217,15 @@ def _of_runs(index: Index, request: Request) -> Gathered:
     if words and seeds.isdisjoint(request.options.seeds):
         raise SpecError(words)
     title = f"{plural(len(sweeps), 'Sweep')} {names}" if of_sweeps else "All runs of this workspace"
-    report = comparison.build(rows, title, index.workspace.speeds(), imports, request.options)
+    files = _own_files(index.workspace, rows)
+    report = comparison.build(rows, title, index.workspace.speeds(), imports, request.options, files)
     if words:
         report = replace(report, warnings=(words, *report.warnings))
     commands = [command for sweep in sweeps for command in missing.of_sweep(sweep, rows)] if request.missing else []
     return Gathered(report=report, rows=rows, missing=commands)
+
+
+def _own_files(workspace: Workspace, rows: Sequence[RunRow]) -> dict[str, str]:
+    """Where the users' files of these runs were, by version."""
+    versions = {version for row in rows for version in comparison.own_versions(row)}
+    return {version: path for version in versions if (path := sources.file_of(workspace.sources, version))}

@@ -111,7 +111,7 @@ def test_an_invalid_class_is_a_one_line_error_with_its_location(name: str, words
 
 def test_a_users_backbone_has_only_the_parameter_classes(mine: Path) -> None:
     assert plugins.backbone("./mine.py:build").name == "mine:build"
-    assert plugins.backbone("./mine.py:build").version == attention.describe("./mine.py:Gate").version
+    assert plugins.backbone("./mine.py:build").version != attention.describe("./mine.py:Gate").version
     for name, words in {
         "./mine.py:wide": r"mine.py:\d+: wide does not take `classes` alone: .* are classes, width",
         "./mine.py:bild": r"no function 'bild'; did you mean 'build'",
@@ -119,6 +119,18 @@ def test_a_users_backbone_has_only_the_parameter_classes(mine: Path) -> None:
     }.items():
         with pytest.raises(SpecError, match=words):
             plugins.backbone(name)
+
+
+def test_an_edit_of_what_a_module_does_not_use_is_no_new_version(mine: Path) -> None:
+    names = ("Gate", "Map")
+    before = [attention.describe(f"./mine.py:{name}").version for name in names]
+    file = mine / "mine.py"
+    file.write_text(file.read_text().replace("map_size, r=4", "map_size, r=8"))
+    after = [attention.describe(f"./mine.py:{name}").version for name in names]
+    assert after[0] == before[0]
+    assert after[1] != before[1]
+    file.write_text(file.read_text().replace("kernel=3", "kernel=5"))
+    assert attention.describe("./mine.py:Gate").version != before[0]
 
 
 # -------------------------------------------------------------------------------------------------------- recipes

@@ -85,3 +85,23 @@ def test_a_stored_file_that_is_a_link_is_refused(tmp_path: Path) -> None:
     stored.symlink_to(tmp_path / "elsewhere.py")
     with pytest.raises(SpecError, match=r"helpers\.py is not part of the stored source"):
         sources.load(folder, source.version)
+
+
+def test_a_class_has_a_version_of_its_own_that_is_kept_and_loaded(tmp_path: Path) -> None:
+    text = f"{MINE}\n\nclass Mine:\n    number = X\n\n\nclass Other:\n    number = 1\n"
+    file = write(tmp_path / "home", mine=text, helpers="ONE = 1")
+    whole = sources.read(file)
+    source = sources.narrowed(whole, "Mine")
+    assert source.version != whole.version
+    folder = tmp_path / "sources"
+    sources.keep(source.version, folder)
+    kept = sources.load(folder, source.version)
+    assert (kept.version, kept.attribute, kept.files) == (source.version, "Mine", source.files)
+    assert sources.narrowed(kept, "Mine") is kept
+    assert sources.file_of(folder, source.version) == str(file)
+    assert sources.file_of(folder, "ast:0123456789abcdef") == ""
+    file.write_text(text.replace("number = 1", "number = 2"))
+    assert sources.narrowed(sources.read(file), "Mine").version == source.version
+    file.write_text(text.replace("class Other", "def more():\n    pass\n\n\nclass Other"))
+    assert sources.narrowed(sources.read(file), "Mine").version == source.version
+    assert sources.narrowed(sources.read(file), "Other").version != source.version

@@ -77,6 +77,21 @@ def test_files_of_one_name_that_are_swept_together_are_not_taken_for_edits() -> 
     assert "1 completed run of older code left out; --all-versions shows them with their dates." in table.notes
 
 
+def test_files_of_one_name_in_different_folders_are_not_taken_for_edits() -> None:
+    versions = {"a": f"ast:{'a' * 16}", "b": f"ast:{'b' * 16}", "b edited": f"ast:{'c' * 16}"}
+    moments = {"a": 1e9, "b": 2e9, "b edited": 3e9}
+    runs = [
+        replace(row, versions=f"module {versions[name]}, backbone 1", created=moments[name], id=name)
+        for name, value in (("a", 1.0), ("b", 2.0), ("b edited", 3.0))
+        for row in rows([value], ("ela",), ("0",))
+    ]
+    files = {versions["a"]: "/a/mine.py", versions["b"]: "/b/mine.py", versions["b edited"]: "/b/mine.py"}
+    table = comparison.build(runs, files=files).table
+    assert [row.cells[0].value for row in table.groups[0].rows] == [1.0, 3.0]
+    assert "1 completed run of older code left out; --all-versions shows them with their dates." in table.notes
+    assert comparison.own_versions(runs[0]) == (versions["a"],)
+
+
 def test_the_rows_of_each_group_are_ordered_by_a_column() -> None:
     made = rows([1.0, 3.0, 2.0, 4.0], ("none", "ela", "se", "eca"))
     assert [row.header[0] for row in comparison.build(made, options=Options(sort="-top1")).table.groups[0].rows] == [
