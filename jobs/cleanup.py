@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from attnctl.values import SpecError
-from attnctl.workspace import annotations, checkpoints
+from attnctl.workspace import checkpoints, user_notes
 from attnctl.workspace.layout import RunDir, Workspace
 
 STALE = 3600.0
@@ -43,7 +43,7 @@ def leftovers(workspace: Workspace, run: RunDir | None = None) -> Iterator[Waste
         folders = [workspace.runs, workspace.submissions, workspace.sweeps, workspace.weights_folder, workspace.root]
         folders += [workspace.bench, workspace.trials_folder, workspace.imports_folder, workspace.notices]
         folders += [workspace.waiting_folder, workspace.datasets]
-        folders += [annotations.of_run(workspace, "").parent, annotations.of_sweep(workspace, "").parent]
+        folders += [user_notes.of_run(workspace, "").parent, user_notes.of_sweep(workspace, "").parent]
     else:
         incarnations = [item.path for attempt in run.attempts() for item in attempt.incarnations()]
         attempts = [folder for attempt in run.attempts() for folder in (attempt.path, attempt.observed)]
@@ -91,7 +91,7 @@ def remove_run(workspace: Workspace, run_id: str) -> None:
         raise SpecError(f"run {run_id} has no folder in {workspace.runs}")
     aside = workspace.runs / f".{run_id}.removed-{secrets.token_hex(4)}"
     workspace.waiting(run_id).unlink(missing_ok=True)
-    annotations.of_run(workspace, run_id).unlink(missing_ok=True)
+    user_notes.of_run(workspace, run_id).unlink(missing_ok=True)
     run.path.rename(aside)
     shutil.rmtree(aside)
     if workspace.checkpoints_root is not None:

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import gc
-import os
 import sys
 from collections.abc import Sequence
-
-_COMPLETE = ("COMP_WORDS", "_TYPER_COMPLETE_ARGS")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -26,7 +23,7 @@ def _invoke(words: list[str]) -> object:
     from attnctl.cli.app import build
     from attnctl.cli.output import is_terminal
 
-    completing = " ".join(os.environ.get(name, "") for name in _COMPLETE).split()
+    completing = context.completed_words()
     context.begin(words, quiet=bool(completing))
     workspace, rest = without_globals(words)
     context.choose(workspace)

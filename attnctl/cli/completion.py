@@ -108,8 +108,13 @@ def profiles(incomplete: str) -> list[str]:
 
 
 def runs(incomplete: str) -> list[str]:
-    """The run ids of the workspace."""
-    return last_of_list(incomplete, _of_workspace(lambda config: config.workspace.run_ids()))
+    """The ids of the workspace's runs, and the names that they were given."""
+    from attnctl.workspace import user_notes
+
+    named = _of_workspace(lambda config: [item.name for item in user_notes.runs(config.workspace).values()])
+    return last_of_list(
+        incomplete, [*sorted(filter(None, named)), *_of_workspace(lambda config: config.workspace.run_ids())]
+    )
 
 
 def sweeps(incomplete: str) -> list[str]:
@@ -124,10 +129,10 @@ def runs_and_sweeps(incomplete: str) -> list[str]:
 
 def run_tags(incomplete: str) -> list[str]:
     """The tags of the workspace's runs and sweeps."""
-    from attnctl.workspace import annotations
+    from attnctl.workspace import user_notes
 
     def names(config: Any) -> set[str]:
-        found = (*annotations.runs(config.workspace).values(), *annotations.sweeps(config.workspace).values())
+        found = (*user_notes.runs(config.workspace).values(), *user_notes.sweeps(config.workspace).values())
         return {tag for item in found for tag in item.tags}
 
     return last_of_list(incomplete, sorted(_of_workspace(names)))

@@ -36,6 +36,11 @@ def begin(words: Sequence[str], *, quiet: bool = False) -> None:
     ownership.PASSED_BY.clear()
 
 
+def completed_words() -> list[str]:
+    """The words of the command line that the shell wants to complete, with the one that is being typed."""
+    return " ".join(os.environ.get(name, "") for name in ("COMP_WORDS", "_TYPER_COMPLETE_ARGS")).split()
+
+
 def command() -> list[str]:
     """The command line, without the program's name."""
     return list(_WORDS.get())

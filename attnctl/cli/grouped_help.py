@@ -11,6 +11,7 @@ from typing import Any
 
 from typer.core import TyperCommand, TyperGroup
 
+from attnctl.cli import context
 from attnctl.cli.errors import Interrupted
 from attnctl.cli.value_names import name_values
 
@@ -28,6 +29,16 @@ class GroupedCommand(TyperCommand):
     def format_options(self, ctx: Any, formatter: Any) -> None:
         """Write the arguments, then each group of options; those without a group come last."""
         _write_options(self, ctx, formatter)
+
+    def shell_complete(self, ctx: Any, incomplete: str) -> list[Any]:
+        """As Typer has it, also for the value of an option that starts with `-`, such as `--sort -top1`."""
+        words = context.completed_words()
+        before = words[-2] if incomplete.startswith("-") and words[-1:] == [incomplete] and len(words) > 1 else ""
+        for parameter in self.get_params(ctx) if before.startswith("-") else ():
+            if before in parameter.opts and not getattr(parameter, "is_flag", False):
+                found: list[Any] = parameter.shell_complete(ctx, incomplete)
+                return found
+        return list(super().shell_complete(ctx, incomplete))
 
 
 class GroupedGroup(TyperGroup):

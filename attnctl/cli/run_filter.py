@@ -16,7 +16,7 @@ from attnctl.cli import completion, sweep_records
 from attnctl.lifecycle.state import State
 from attnctl.settings.sections import state_key
 from attnctl.values import SpecError, did_you_mean, split_list
-from attnctl.workspace import annotations
+from attnctl.workspace import user_notes
 from attnctl.workspace.layout import Workspace
 
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ class RunFilter:
                     raise SpecError(f"--state: unknown state {name!r}{did_you_mean(name, STATES)}")
             kept = [row for row in kept if state_key(State(row.state)) in names]
         if wanted := _parts(self.tag, "--tag"):
-            tags = annotations.tags(workspace, sweep_records.members(workspace))
+            tags = user_notes.tags(workspace, sweep_records.members(workspace))
             _check(wanted, {tag for of_run in tags.values() for tag in of_run}, "run with tag")
             kept = [row for row in kept if not set(wanted).isdisjoint(tags.get(row.id, ()))]
         for text in _parts(self.metric, "--metric"):

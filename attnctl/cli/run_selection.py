@@ -13,7 +13,7 @@ from attnctl.cli.refresh import Snapshot, take
 from attnctl.settings.config import Config
 from attnctl.spec import RunSpec
 from attnctl.values import SpecError, comma_join, did_you_mean
-from attnctl.workspace import annotations
+from attnctl.workspace import user_notes
 from attnctl.workspace.layout import RunDir, Workspace
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ def target(workspace: Workspace, word: str) -> Target:
 
 def _by_name(workspace: Workspace, word: str) -> str | None:
     """The run that `attnctl name` gave this name; None if there is none."""
-    named = [run for run, item in annotations.runs(workspace).items() if word and item.name == word]
+    named = [run for run, item in user_notes.runs(workspace).items() if word and item.name == word]
     if len(named) > 1:  # two users may have given it at the same moment, and a merge may bring it
         raise SpecError(f"several runs have the name {word}: {comma_join(named)}; use the id")
     return named[0] if named and workspace.run(named[0]).path.is_dir() else None

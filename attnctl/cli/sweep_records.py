@@ -14,7 +14,7 @@ from typing import Any
 from attnctl.files import create_exclusive, read_regular, write_atomic
 from attnctl.papers.runs import Overrides
 from attnctl.values import SpecError, did_you_mean
-from attnctl.workspace import annotations
+from attnctl.workspace import user_notes
 from attnctl.workspace.layout import Workspace, skip_unreadable
 from attnctl.workspace.records import Sweep
 
@@ -117,9 +117,9 @@ def rename(workspace: Workspace, name: str, new: str) -> None:
     record = read(workspace, name)
     if not create_exclusive(workspace.sweep(check_name(new)), replace(record, name=new).encode()):
         raise SpecError(f"another sweep is called {new!r}; choose another name")
-    annotation = annotations.read(annotations.of_sweep(workspace, name))
-    annotations.write(annotations.of_sweep(workspace, new), annotation)
-    annotations.of_sweep(workspace, name).unlink(missing_ok=True)
+    annotation = user_notes.read(user_notes.of_sweep(workspace, name))
+    user_notes.write(user_notes.of_sweep(workspace, new), annotation)
+    user_notes.of_sweep(workspace, name).unlink(missing_ok=True)
     workspace.sweep(name).unlink()
 
 

@@ -71,4 +71,4 @@ def apply(
     changes, faults = records.sweeps(ours, theirs)
     records.write_sweeps(ours, changes)
     there = [run for run in plan.present if run not in broken]
-    return broken | faults | records.annotations(ours, theirs, there)
+    return broken | faults | records.notes(ours, theirs, there)

@@ -18,8 +18,7 @@ from attnctl.datasets import own
 from attnctl.files import is_regular, made_aside, open_regular, write_atomic
 from attnctl.merge.attempts import requests
 from attnctl.merge.files import copy_file, copy_folder
-from attnctl.workspace import annotations as noted
-from attnctl.workspace import untrusted_json
+from attnctl.workspace import untrusted_json, user_notes
 from attnctl.workspace.layout import Workspace
 from attnctl.workspace.records import RecordError, Speed, Submission, Sweep, Trial
 
@@ -72,27 +71,27 @@ def write_sweeps(ours: Workspace, changes: Iterable[SweepChange]) -> None:
         write_atomic(ours.sweep(change.record.name), change.record.encode())
 
 
-def annotations(ours: Workspace, theirs: Workspace, runs: Collection[str]) -> dict[str, str]:
+def notes(ours: Workspace, theirs: Workspace, runs: Collection[str]) -> dict[str, str]:
     """Unite the names, tags and notes of these runs, and of the sweeps in both; errors for damaged ones, by file."""
     broken: dict[str, str] = {}
     if theirs.annotations.is_symlink():
         return broken
-    pairs = [(path, noted.of_run(ours, path.stem)) for path in _records(noted.of_run(theirs, "").parent)]
+    pairs = [(path, user_notes.of_run(ours, path.stem)) for path in _records(user_notes.of_run(theirs, "").parent)]
     pairs = [(path, target) for path, target in pairs if path.stem in runs]
-    for path in _records(noted.of_sweep(theirs, "").parent):
+    for path in _records(user_notes.of_sweep(theirs, "").parent):
         with contextlib.suppress(RecordError):  # a damaged sweep was told with the sweeps
             sweep = Sweep.read(theirs.sweep(path.stem))
             if sweep is not None:
-                pairs.append((path, noted.of_sweep(ours, _free_name(ours, sweep))))
+                pairs.append((path, user_notes.of_sweep(ours, _free_name(ours, sweep))))
     for path, target in pairs:
         try:
-            before = noted.read(target)
-            united = before.united(noted.read(path))
+            before = user_notes.read(target)
+            united = before.united(user_notes.read(path))
         except RecordError as error:
             broken[f"annotations/{path.parent.name}/{path.name}"] = str(error)
             continue
         if united != before:
-            noted.write(target, united)
+            user_notes.write(target, united)
     return broken
 
 

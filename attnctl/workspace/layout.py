@@ -31,7 +31,7 @@ Jobs write these files and the database only indexes them, so the folders alone 
     trials/<run and machine>.json             Trial: the newest speed that `attnctl try` measured of a run on a machine
     trials/<tag>/                             requests and answers of `attnctl try --run-on slurm`, temporary
     imports/<hash>.json                       ImportedFile: numbers measured or published elsewhere, by their content
-    annotations/{runs,sweeps}/<name>.json     names, tags and notes: see `attnctl.workspace.annotations`
+    annotations/{runs,sweeps}/<name>.json     names, tags and notes: see `attnctl.workspace.user_notes`
     doctor/<tag>/                             answers of the ranks of `attnctl doctor --job`, temporary
 
 Paths inside the records are relative to the workspace, so that it can be moved and merged. Times are Unix seconds.

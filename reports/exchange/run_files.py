@@ -17,7 +17,7 @@ from attnctl.files import open_regular
 from attnctl.sources.digest import VERSION_PREFIX
 from attnctl.spec import RunSpec, Start
 from attnctl.values import SpecError
-from attnctl.workspace import annotations, checkpoints
+from attnctl.workspace import checkpoints, user_notes
 from attnctl.workspace.layout import RELATIVE, RunDir, Workspace
 from attnctl.workspace.records import RecordError, Request
 
@@ -58,7 +58,7 @@ def files(workspace: Workspace, specs: Mapping[str, RunSpec], *, weights: bool) 
         digest = Start.of(spec.init).file
         if weights and digest:
             yield RELATIVE.weights(digest).as_posix(), workspace.weights(digest)
-        path = annotations.of_run(workspace, run)
+        path = user_notes.of_run(workspace, run)
         if os.path.lexists(path):
             yield path.relative_to(workspace.root).as_posix(), path
     for tag in sorted(tags):

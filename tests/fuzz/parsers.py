@@ -60,11 +60,11 @@ from attnctl.workspace import (
     version,
     weight_files,
 )
-from attnctl.workspace.annotations import Annotation
 from attnctl.workspace.evaluations import Evaluation
 from attnctl.workspace.layout import RunDir, Workspace
 from attnctl.workspace.predictions import Predictions
 from attnctl.workspace.records import RecordError
+from attnctl.workspace.user_notes import Annotation
 from tests.fixtures import image_folder
 from tests.jobs.data import published, scene_files
 
@@ -789,7 +789,7 @@ PARSERS = (
         written(b'{"at": 5.0, "name": "best", "note": "lr too high", "tags": ["baseline", "v2"], "user": "ada"}'),
         "json",
         (RecordError,),
-        ("workspace.annotations",),
+        ("workspace.user_notes",),
     ),
     Parser("notice", in_file(records.Notice.read), stored("notice"), "json", (RecordError,), ("workspace.records",)),
     Parser("cancel", in_file(records.Cancel.read), stored("cancel"), "json", (RecordError,), ("workspace.records",)),

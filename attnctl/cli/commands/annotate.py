@@ -12,10 +12,10 @@ import typer
 
 from attnctl.cli import completion, context, output, run_selection, sweep_records
 from attnctl.values import SpecError, comma_join, did_you_mean
-from attnctl.workspace import annotations
-from attnctl.workspace.annotations import Annotation
+from attnctl.workspace import user_notes
 from attnctl.workspace.layout import Workspace
 from attnctl.workspace.records import user_name
+from attnctl.workspace.user_notes import Annotation
 
 Subject = Annotated[
     str,
@@ -50,8 +50,8 @@ def name(
         return
     (run,) = found.runs
     if new is not None:
-        _check_free(workspace, annotations.check_run_name(new), run)
-    _change(annotations.of_run(workspace, run), lambda item: replace(item, name=new or ""))
+        _check_free(workspace, user_notes.check_run_name(new), run)
+    _change(user_notes.of_run(workspace, run), lambda item: replace(item, name=new or ""))
     output.line(f"run {run} is now called {new}" if new is not None else f"run {run} has no name")
 
 
@@ -76,15 +76,15 @@ def tag(
     """
     workspace = context.config().workspace
     found = run_selection.target(workspace, target)
-    given = [annotations.check_tag(item) for item in tags or ()]
+    given = [user_notes.check_tag(item) for item in tags or ()]
     path = _path(workspace, found)
-    before = annotations.read(path).tags
+    before = user_notes.read(path).tags
     if remove:
         _check_there(given, before, target)
     if given:
         left = sorted(set(before) - set(given)) if remove else sorted({*before, *given})
         _change(path, lambda item: replace(item, tags=left))
-    output.line(f"{_subject(found)}: {comma_join(annotations.read(path).tags) or 'no tags'}")
+    output.line(f"{_subject(found)}: {comma_join(user_notes.read(path).tags) or 'no tags'}")
 
 
 def note(
@@ -105,18 +105,18 @@ def note(
     workspace = context.config().workspace
     found = run_selection.target(workspace, target)
     path = _path(workspace, found)
-    words = annotations.check_note(" ".join(text or ()))
+    words = user_notes.check_note(" ".join(text or ()))
     if remove and words:
         raise SpecError("--remove takes no text")
     if remove or words:
         _change(path, lambda item: replace(item, note=words))
-    output.line(f"{_subject(found)}: {annotations.read(path).note or 'no note'}")
+    output.line(f"{_subject(found)}: {user_notes.read(path).note or 'no note'}")
 
 
 def _path(workspace: Workspace, found: run_selection.Target) -> Path:
     if found.sweep:
-        return annotations.of_sweep(workspace, found.sweep)
-    return annotations.of_run(workspace, found.runs[0])
+        return user_notes.of_sweep(workspace, found.sweep)
+    return user_notes.of_run(workspace, found.runs[0])
 
 
 def _subject(found: run_selection.Target) -> str:
@@ -124,15 +124,15 @@ def _subject(found: run_selection.Target) -> str:
 
 
 def _change(path: Path, change: Callable[[Annotation], Annotation]) -> None:
-    changed = change(annotations.read(path))
-    annotations.write(path, replace(changed, at=time.time(), user=user_name()))
+    changed = change(user_notes.read(path))
+    user_notes.write(path, replace(changed, at=time.time(), user=user_name()))
 
 
 def _check_free(workspace: Workspace, new: str, run: str) -> None:
     """Raise SpecError if a sweep or another run has the name."""
     if new in workspace.sweep_names():
         raise SpecError(f"a sweep is called {new!r}; choose another name")
-    owner = next((other for other, item in annotations.runs(workspace).items() if item.name == new), run)
+    owner = next((other for other, item in user_notes.runs(workspace).items() if item.name == new), run)
     if owner != run:
         raise SpecError(f"run {owner} is called {new!r}; choose another name")
 

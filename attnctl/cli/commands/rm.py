@@ -13,7 +13,7 @@ from attnctl.cli import completion, context, output, run_selection, sweep_record
 from attnctl.files import write_atomic
 from attnctl.units import plural, quantity
 from attnctl.values import SpecError, comma_join, first_of
-from attnctl.workspace import annotations
+from attnctl.workspace import user_notes
 from attnctl.workspace.layout import Workspace
 
 if TYPE_CHECKING:
@@ -105,7 +105,7 @@ def _remove_sweep(config: Config, sweep: str, *, runs: bool, yes: bool, as_json:
         _confirm(f"sweep {sweep}" + (f" and {quantity(count, 'run')} with all results" if count else ""))
     for run in removed:
         cleanup.remove_run(workspace, run)
-    annotations.of_sweep(workspace, sweep).unlink(missing_ok=True)
+    user_notes.of_sweep(workspace, sweep).unlink(missing_ok=True)
     workspace.sweep(sweep).unlink(missing_ok=True)  # at last, so that a kill before it leaves what can be done again
     if as_json:
         output.document({"sweep": sweep, "removed": removed, "kept": kept if runs else dict.fromkeys(record.runs, "")})

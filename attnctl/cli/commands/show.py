@@ -15,7 +15,7 @@ from attnctl.lifecycle.run_history import Histories
 from attnctl.metrics import BY_KEY, DECIDING
 from attnctl.units import clock, duration, size
 from attnctl.values import comma_join, first_of, format_value
-from attnctl.workspace import annotations
+from attnctl.workspace import user_notes
 from attnctl.workspace.layout import Attempt, Incarnation, RunDir
 from attnctl.workspace.records import Cancel, Event, Record, RecordError, Request, read_events
 
@@ -84,9 +84,9 @@ def _curve(opened: run_selection.OpenRun) -> None:
 def _annotation(opened: run_selection.OpenRun) -> dict[str, str]:
     """Its name, its tags with those of its sweeps, and its note; empty texts where there is none."""
     workspace, run = opened.config.workspace, opened.row.id
-    written = annotations.runs(workspace).get(run, annotations.NOTHING)
-    members = sweep_records.members(workspace) if annotations.sweeps(workspace) else {}
-    tags = annotations.tags(workspace, members).get(run, [])
+    written = user_notes.runs(workspace).get(run, user_notes.NOTHING)
+    members = sweep_records.members(workspace) if user_notes.sweeps(workspace) else {}
+    tags = user_notes.tags(workspace, members).get(run, [])
     return {"name": written.name, "tags": comma_join(tags), "note": written.note}
 
 

@@ -11,12 +11,12 @@ from attnctl.cli import context, output
 from attnctl.cli.refresh import take
 from attnctl.cli.table_layout import Column
 from attnctl.units import clock, quantity
-from attnctl.workspace import annotations
+from attnctl.workspace import user_notes
 
 if TYPE_CHECKING:
     from attnctl.db import RunRow
-    from attnctl.workspace.annotations import Annotation
     from attnctl.workspace.records import Sweep
+    from attnctl.workspace.user_notes import Annotation
 
 COLUMNS = (
     Column("sweep", shrink=24),
@@ -41,11 +41,11 @@ def sweeps(as_json: context.AsJson = False) -> None:
     with context.index() as index:
         now = take(config, index, None)
         records, broken = index.sweeps(), index.broken_sweeps()
-    written = annotations.sweeps(config.workspace)
+    written = user_notes.sweeps(config.workspace)
     rows = {row.id: row for row in now.rows}
     if as_json:
         documents = [
-            _document(sweep, _members(sweep, rows), written.get(sweep.name, annotations.NOTHING)) for sweep in records
+            _document(sweep, _members(sweep, rows), written.get(sweep.name, user_notes.NOTHING)) for sweep in records
         ]
         output.document({"sweeps": documents, "broken": broken, "unavailable": now.unavailable})
         return
@@ -54,9 +54,7 @@ def sweeps(as_json: context.AsJson = False) -> None:
     for problem in broken.values():
         output.note(f"left out: {problem}")
     if records:
-        cells = [
-            _cells(sweep, _members(sweep, rows), written.get(sweep.name, annotations.NOTHING)) for sweep in records
-        ]
+        cells = [_cells(sweep, _members(sweep, rows), written.get(sweep.name, user_notes.NOTHING)) for sweep in records]
         output.table(COLUMNS, cells)
     output.prose(_total(records, rows))
 

@@ -23,7 +23,7 @@ from attnctl.reports import markdown, tabular
 from attnctl.reports.exchange import readme, rerun_commands, run_files, secrets
 from attnctl.units import quantity
 from attnctl.values import SpecError
-from attnctl.workspace import annotations, submissions
+from attnctl.workspace import submissions, user_notes
 from attnctl.workspace.layout import RELATIVE, Workspace
 from attnctl.workspace.records import RecordError
 
@@ -139,7 +139,7 @@ def _commands(index: Index, request: Request) -> tuple[list[str], dict[str, Path
     else:
         of = dict.fromkeys(request.sweeps, "")
     files = {f"sweeps/{name}.json": workspace.sweep(name) for name in sorted(of)}
-    noted = {name: annotations.of_sweep(workspace, name) for name in sorted(of)}
+    noted = {name: user_notes.of_sweep(workspace, name) for name in sorted(of)}
     files |= {path.relative_to(workspace.root).as_posix(): path for path in noted.values() if path.exists()}
     for paper in sorted({paper for paper in of.values() if paper and papers.is_file(paper)}):
         file = workspace.root / paper

@@ -37,7 +37,7 @@ class Question:
         """The report whose comparisons are planned."""
         is_table = self.target is not None and ":" in self.target
         return Request(
-            sweep=None if is_table else self.target,
+            sweeps=() if is_table or self.target is None else (self.target,),
             table=self.target if is_table else None,
             options=Options(rows=self.rows),
         )
@@ -133,7 +133,7 @@ def _commands(index: Index, request: Request, found: Sequence[Need], seeds: Sequ
         names = tuple(dict.fromkeys(need.name for need in found))
         options = replace(request.options, seeds=tuple(seeds), rows=request.options.rows and names)
         return gather(index, replace(request, options=options, missing=True)).missing
-    sweeps = [item for item in index.sweeps() if request.sweep is None or item.name == request.sweep]
+    sweeps = [item for item in index.sweeps() if not request.sweeps or item.name in request.sweeps]
     return [_again(item.command, item.name, seeds) for item in sweeps]
 
 

@@ -11,6 +11,9 @@ from pathlib import Path
 import pytest
 
 from attnctl.cli import completion
+from attnctl.workspace import user_notes
+from attnctl.workspace.layout import Workspace
+from attnctl.workspace.user_notes import Annotation
 
 
 def test_completion_knows_the_names(folder: Path) -> None:
@@ -25,6 +28,19 @@ def test_completion_knows_the_names(folder: Path) -> None:
     assert completion.recipes("digits-s") == ["digits-seg"]
     assert completion.models("yolo") == ["yolof", "yolox_nano"]
     assert completion.runs("") == completion.sweeps("") == []
+
+
+def test_names_and_tags_of_the_workspace_are_known(folder: Path) -> None:
+    workspace = Workspace(folder)
+    run = "0123456789abcdef"
+    (workspace.runs / run).mkdir(parents=True)
+    user_notes.write(user_notes.of_run(workspace, run), Annotation(name="best", tags=["baseline"]))
+    user_notes.write(user_notes.of_sweep(workspace, "first"), Annotation(tags=["base2"]))
+    assert completion.runs("") == ["best", run]
+    assert completion.runs("be") == ["best"]
+    assert completion.run_tags("base") == ["base2", "baseline"]
+    assert completion.run_tags("base2,b") == ["base2,baseline"]
+    assert "-top1" in completion.run_sort_keys("-t")
 
 
 def test_the_values_of_options_are_known(folder: Path) -> None:
@@ -51,6 +67,10 @@ TYPED = [
     ("attnctl figure ea", "ean:3"),
     ("attnctl report --columns top", "top1"),
     ("attnctl report --sort par", "params"),
+    ("attnctl report --sort -par", "-params"),
+    ("attnctl status --sort -to", "-top1"),
+    ("attnctl status --state runn", "running"),
+    ("attnctl status --module el", "ela"),
     ("attnctl resume --state time", "timeout"),
     ("attnctl plot --x par", "params"),
     ("attnctl plot --y to", "top1"),
@@ -59,7 +79,7 @@ TYPED = [
 
 @pytest.mark.parametrize(
     ("shell", "typed", "found"),
-    [*(("bash", *row) for row in TYPED), *((shell, *row) for shell in ("zsh", "fish") for row in TYPED[6:9])],
+    [*(("bash", *row) for row in TYPED), *((shell, *row) for shell in ("zsh", "fish") for row in TYPED[6:])],
 )
 def test_the_shell_completes(shell: str, typed: str, found: str, folder: Path) -> None:
     """By the words and variables with which the script of each shell asks."""

@@ -9,9 +9,9 @@ import pytest
 from attnctl.cli.run_filter import NO_FILTER, RunFilter, ordered
 from attnctl.db.rows import RunRow
 from attnctl.values import SpecError
-from attnctl.workspace import annotations
-from attnctl.workspace.annotations import Annotation
+from attnctl.workspace import user_notes
 from attnctl.workspace.layout import Workspace
+from attnctl.workspace.user_notes import Annotation
 from tests.attnctl.cli.cli_run import Run, assert_refused
 from tests.attnctl.cli.finished_runs import completed
 from tests.attnctl.cli.past_runs import Past, left
@@ -50,8 +50,8 @@ def test_the_tags_of_a_sweep_choose_its_runs(past: Past) -> None:
     workspace = past.config.workspace
     one, other = past.specs(2)
     past.sweep("first", [one, other])
-    annotations.write(annotations.of_sweep(workspace, "first"), Annotation(tags=["both"]))
-    annotations.write(annotations.of_run(workspace, one.id), Annotation(tags=["mine"]))
+    user_notes.write(user_notes.of_sweep(workspace, "first"), Annotation(tags=["both"]))
+    user_notes.write(user_notes.of_run(workspace, one.id), Annotation(tags=["mine"]))
     rows = [row(spec.id, "se", "completed") for spec in (one, other)]
     assert RunFilter(tag=["both"]).apply(workspace, rows) == rows
     assert RunFilter(tag=["mine"]).apply(workspace, rows) == rows[:1]
