@@ -6,9 +6,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from importlib import import_module
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from attnctl.reports.table import Origin, Plot, ReportTable
 from attnctl.values import SpecError, comma_join, did_you_mean
+
+if TYPE_CHECKING:
+    from attnctl.reports.latex import Layout
 
 
 @dataclass(frozen=True)
@@ -21,6 +25,8 @@ class Format:
     """Whether it shows origins and plots too: the renderer then takes them after the table."""
     several: bool = False
     """Whether a file can hold several tables, one after the other."""
+    layout: Layout | None = None
+    """Of LaTeX: how the table stands in the document."""
     variants: Mapping[str, str] = field(default_factory=dict)
     """Other renderers by the name of the option that asks for them."""
 
@@ -28,6 +34,8 @@ class Format:
         """The table in this format. origins, plots: for a page; other formats leave them out."""
         module, _, name = self.renderer.partition(":")
         function: Callable[..., str] = getattr(import_module(module), name)
+        if self.layout is not None:
+            return function(table, self.layout)
         return function(table, origins, plots) if self.page else function(table)
 
 

@@ -1,264 +1,197 @@
 r"""A table as LaTeX for a paper: booktabs and siunitx, to be taken in by `\input`; notes and footnotes stand under it.
 
-siunitx aligns what is nothing but a number. Bold and underlined numbers, spreads, intervals and marks are set in
-braces, with blanks as wide as what the widest cell of the column has more: siunitx 2 and 3 set them each in its way.
-A table of very many columns goes on in a second block under the first where that shows it larger.
+The document decides the size: the largest of \normalsize, \small and \footnotesize with which the table fits. A table
+that is wider than a column of a two-column paper is a table*; one that is wider than a page goes on in further parts.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
 
-from attnctl.reports.page_blocks import parted
-from attnctl.reports.table import Cell, Footnote, Group, ReportColumn, ReportTable, all_rows, one_line, spans, texts
+from attnctl.reports.latex_tabular import States, superscript, tabular
+from attnctl.reports.page_blocks import COLUMN, characters, parted
+from attnctl.reports.table import Footnote, ReportTable, all_rows, one_line
 from attnctl.reports.tex import PREAMBLE, comment, escape, running
 
-PACKAGES = "booktabs,graphicx,siunitx"
+PACKAGES = ("booktabs", "graphicx", "siunitx")
 
-_NUMBER = re.compile(r"([+-]?)(\d+)((?:\.\d+)?)")
+THREE_PARTS = "threeparttable"
+
+LONG_NOTES = 1500
+"""Characters of notes from which on they stand by themselves, after the table."""
+
+POSITION = re.compile(r"[!htbpH]+")
+
+FIT = r"""\providecommand*{\attnctltry}[1]{\ifdim\dimen2>\linewidth
+  \def\attnctlsize{#1}\sbox0{\attnctlsize\attnctltable}\dimen2=\wd0
+  \ifdim\dimexpr\ht0+\dp0\relax>\dimen0 \dimen2=\maxdimen\fi\fi}
+\providecommand*{\attnctlfit}{\dimen2=\maxdimen
+  \attnctltry{\normalsize}\attnctltry{\small}\attnctltry{\footnotesize}%
+  \attnctltry{\footnotesize\setlength{\tabcolsep}{3pt}}%
+  \ifdim\dimen2>\linewidth\PackageWarning{attnctl}{A table does not fit with \string\footnotesize\space and is
+    scaled: choose rows or columns}\fi
+  \ifdim\wd0>\linewidth\sbox0{\resizebox{\linewidth}{!}{\usebox0}}\fi
+  \ifdim\dimexpr\ht0+\dp0\relax>\dimen0 \sbox0{\resizebox*{!}{\dimen0}{\usebox0}}\fi}"""
+r"""Sets \attnctltable into TeX's scratch box 0 with the largest size that fits \linewidth and \dimen0, the height."""
 
 
-def render(table: ReportTable) -> str:
-    r"""A `table` environment, never wider than \linewidth nor higher than the page: it is made smaller."""
-    said = _States.of(table)
-    footnotes = (*table.footnotes, *said.footnotes)
-    notes = [
-        *map(running, table.notes),
-        "\\quad\n".join(rf"{_marks((note.mark,))}~{running(note.text)}" for note in footnotes),
-    ]
-    under = "\\par\n".join(filter(None, notes))
-    out = [
-        rf"% needs \usepackage{{{PACKAGES}}}",
-        PREAMBLE,
-        r"\begin{table}",
-        r"\centering",
-        # article sets a caption tight upon the table under it; most classes do not.
-        r"\ifdim\belowcaptionskip=0pt\setlength{\belowcaptionskip}{\smallskipamount}\fi",
-        *([rf"\caption{{{running(table.title)}}}"] if one_line(table.title) else []),
-        *([rf"\label{{{_label(table.label)}}}"] if table.label else []),
-        r"\sisetup{retain-explicit-plus,group-digits=false}",
-        # The table is set once into TeX's scratch box 0, whose size decides.
-        r"\sbox0{%",
-        *_blocks(table, said),
-        r"}%",
-        r"\ifdim\wd0>\linewidth\sbox0{\resizebox{\linewidth}{!}{\usebox0}}\fi",
-        rf"\sbox2{{\parbox{{\linewidth}}{{\footnotesize\raggedright {under}}}}}%",
-        r"\dimen0=\dimexpr.92\textheight-3\baselineskip-\ht2-\dp2\relax",
-        r"\ifdim\dimexpr\ht0+\dp0\relax>\dimen0\sbox0{\resizebox*{!}{\dimen0}{\usebox0}}\fi",
-        r"\usebox0",
-        *(["", r"\smallskip", r"\usebox2"] if under else []),
-        r"\end{table}",
-    ]
+@dataclass(frozen=True, kw_only=True)
+class Layout:
+    """How the table stands in the document. star: across both columns; None: where it is too wide for one.
+
+    position: such as `t`; empty for that of the document's class. notes: below the table, in a threeparttable, or none.
+    cite: with a citation of each row that has a key
+    """
+
+    star: bool | None = None
+    position: str = ""
+    notes: Literal["below", "threeparttable", "none"] = "below"
+    cite: bool = False
+
+
+USUAL = Layout()
+
+
+def render(table: ReportTable, layout: Layout = USUAL) -> str:
+    r"""A `table` environment for each part, never wider than \linewidth nor higher than the page."""
+    if layout.notes == "none":
+        table = _without_notes(table)
+    packages = [*PACKAGES, *([THREE_PARTS] if layout.notes == THREE_PARTS else [])]
+    said = States.of(table) if layout.notes != "none" else States({})
+    parts = parted(table)
+    environment = _environment(parts, layout)
+    apart = sum(map(len, table.notes)) > LONG_NOTES and layout.notes == "below"
+    out = [rf"% needs \usepackage{{{','.join(packages)}}}", PREAMBLE, FIT, comment(choice(table, layout))]
+    for number, part in enumerate(parts):
+        last = number == len(parts) - 1
+        used = {
+            mark for _, row in all_rows(part) for mark in (*row.marks, *(m for cell in row.cells for m in cell.marks))
+        }
+        footnotes = [note for note in table.footnotes if note.mark in used]
+        states = [note for note in said.footnotes if _has(part, note.text)]
+        notes = table.notes if last and not apart else ()
+        out += _float(part, said, layout, environment, notes, (*footnotes, *states), number=number)
+    if apart:
+        out += [
+            rf"\begin{{{environment}}}",
+            r"\footnotesize\raggedright",
+            _under(table.notes, ()),
+            rf"\end{{{environment}}}",
+        ]
     return "\n".join(out) + "\n"
 
 
-def render_standalone(table: ReportTable) -> str:
-    """A document that compiles as it is."""
+def render_standalone(table: ReportTable, layout: Layout = USUAL) -> str:
+    """A document that compiles as it is, without citations."""
+    packages = [*PACKAGES, *([THREE_PARTS] if layout.notes == THREE_PARTS else [])]
     return "\n".join(
         [
             comment(one_line(table.title) or "a table"),
             r"\documentclass{article}",
             r"\usepackage[a4paper,margin=2cm]{geometry}",
-            rf"\usepackage{{{PACKAGES}}}",
+            rf"\usepackage{{{','.join(packages)}}}",
             r"\pagestyle{empty}",
             r"\makeatletter\setlength{\@fptop}{0pt}\makeatother",
             r"\begin{document}",
-            render(table).rstrip("\n"),
+            render(table, replace(layout, cite=False)).rstrip("\n"),
             r"\end{document}",
             "",
         ]
     )
 
 
-# --------------------------------------------------------------------------------------------------------------- lines
+def choice(table: ReportTable, layout: Layout = USUAL) -> str:
+    """How the table is set, in words."""
+    parts = parted(table)
+    widths = [characters(part) for part in parts]
+    several = f" in {len(parts)} parts" if len(parts) > 1 else ""
+    environment = _environment(parts, layout)
+    form = f"{environment}, {'across both columns' if environment == 'table*' else 'in one column'}"
+    return f"{form}{several}; about {max(widths)} characters wide"
 
 
-def _blocks(table: ReportTable, said: _States) -> Iterator[str]:
-    """The table, or its blocks one under the other, so that all are made smaller alike."""
-    blocks = parted(table)
-    if len(blocks) == 1:
-        yield from _tabular(table, said)
-        return
-    yield r"\begin{tabular}{@{}l@{}}"
-    for number, block in enumerate(blocks):
-        yield from _tabular(block, said)
-        yield r"\\" if number == len(blocks) - 1 else r"\\\addlinespace[2ex]"
-    yield r"\end{tabular}%"
+def _environment(parts: Sequence[ReportTable], layout: Layout) -> str:
+    """That of all parts."""
+    wide = any(characters(part) > COLUMN for part in parts)
+    return "table*" if (wide if layout.star is None else layout.star) else "table"
 
 
-def _tabular(table: ReportTable, said: _States) -> Iterator[str]:
-    rows = [row for _, row in all_rows(table)]
-    layouts = [_Layout.of(column, [row.cells[place] for row in rows]) for place, column in enumerate(table.columns)]
-    kinds = "l" * len(table.headers) + "".join(layout.kind for layout in layouts)
-    narrow = r"\setlength{\tabcolsep}{4pt}" if len(table.columns) > 6 else ""
-    yield rf"{narrow}\begin{{tabular}}{{{kinds}}}"
-    yield r"\toprule"
-    yield from _headings(table)
-    for group in table.groups:
-        yield from _group(group, table, layouts, said)
-    yield r"\bottomrule"
-    yield r"\end{tabular}%"
+def _float(
+    table: ReportTable,
+    said: States,
+    layout: Layout,
+    environment: str,
+    notes: Sequence[str],
+    footnotes: Sequence[Footnote],
+    *,
+    number: int,
+) -> Iterator[str]:
+    """One environment. number: of the part, from 0."""
+    threefold = layout.notes == THREE_PARTS
+    under = _under(notes, footnotes)
+    title = running(table.title) + (" (continued)" if number else "")
+    caption = [rf"\caption{{{title}}}"] if one_line(table.title) else []
+    if caption and number:
+        caption.insert(0, r"\addtocounter{table}{-1}")
+    if table.label and not number:
+        caption.append(rf"\label{{{_label(table.label)}}}")
+    yield rf"\begin{{{environment}}}" + (f"[{layout.position}]" if layout.position else "")
+    yield r"\centering"
+    # article sets a caption tight upon the table under it; most classes do not.
+    yield r"\ifdim\belowcaptionskip=0pt\setlength{\belowcaptionskip}{\smallskipamount}\fi"
+    yield r"\sisetup{retain-explicit-plus,group-digits=false}"
+    yield r"\def\attnctltable{%"
+    yield from tabular(table, said, cite=layout.cite)
+    yield r"}%"
+    yield rf"\sbox2{{\parbox{{\linewidth}}{{\footnotesize\raggedright {under}}}}}%"
+    yield r"\dimen0=\dimexpr.92\textheight-3\baselineskip-\ht2-\dp2\relax"
+    yield r"\attnctlfit"
+    if threefold:
+        yield r"\begin{threeparttable}"
+    yield from caption
+    yield r"\attnctlsize\attnctltable" if threefold else r"\usebox0"
+    if threefold:
+        yield from _three_parts(notes, footnotes)
+        yield r"\end{threeparttable}"
+    elif under:
+        yield from ("", r"\smallskip", r"\usebox2")
+    yield rf"\end{{{environment}}}"
 
 
-def _headings(table: ReportTable) -> Iterator[str]:
-    """The headings that span columns, a rule under each, and the columns' own."""
-    over, rules, at = [""] * len(table.headers), [], len(table.headers) + 1
-    for span in spans(table.columns):
-        wide = len(span.columns)
-        over.append(rf"\multicolumn{{{wide}}}{{c}}{{{escape(span.title)}}}")
-        if span.title:
-            rules.append(rf"\cmidrule(lr){{{at}-{at + wide - 1}}}")
-        at += wide
-    if rules:
-        yield _line(over)
-        yield "".join(rules)
-    yield _line([*map(_cell_text, table.headers), *(f"{{{escape(column.heading)}}}" for column in table.columns)])
+def _under(notes: Sequence[str], footnotes: Sequence[Footnote]) -> str:
+    lettered = "\\quad\n".join(rf"{superscript((note.mark,))}~{running(note.text)}" for note in footnotes)
+    return "\\par\n".join(filter(None, [*map(running, notes), lettered]))
 
 
-def _group(group: Group, table: ReportTable, layouts: Sequence[_Layout], said: _States) -> Iterator[str]:
-    yield r"\midrule"
-    if one_line(group.title):
-        width = len(table.headers) + len(table.columns)
-        yield rf"\multicolumn{{{width}}}{{l}}{{\emph{{{escape(group.title)}}}}} \\"
-    for row in group.rows:
-        states = [state for _, state in texts(row, table.columns, "")]
-        *words, last = map(_cell_text, row.header)
-        cells = [
-            layout.cell(cell, state, said.mark(cell, layout.column))
-            for layout, cell, state in zip(layouts, row.cells, states, strict=True)
-        ]
-        yield _line([*words, last + _marks(row.marks), *cells])
+def _three_parts(notes: Sequence[str], footnotes: Sequence[Footnote]) -> Iterator[str]:
+    if notes or footnotes:
+        yield r"\begin{tablenotes}[flushleft]\footnotesize"
+        yield from (rf"\item[{{{escape(note.mark)}}}] {running(note.text)}" for note in footnotes)
+        yield from (rf"\item[] {running(note)}" for note in notes)
+        yield r"\end{tablenotes}"
 
 
-def _line(cells: Sequence[str]) -> str:
-    # What begins a row must not be read as the star of the \\ before it.
-    return " & ".join(cells) + r" \\"
+def _has(table: ReportTable, state: str) -> bool:
+    return any(cell.state == state for _, row in all_rows(table) for cell in row.cells)
 
 
-def _cell_text(text: str) -> str:
-    shown = escape(text)
-    return f"{{{shown}}}" if shown.startswith("*") else shown
-
-
-def _marks(marks: Sequence[str]) -> str:
-    return rf"\textsuperscript{{{','.join(map(escape, marks))}}}" if marks else ""
+def _without_notes(table: ReportTable) -> ReportTable:
+    """The table without notes, footnotes and their marks."""
+    groups = tuple(
+        replace(
+            group,
+            rows=tuple(
+                replace(row, marks=(), cells=tuple(replace(cell, marks=()) for cell in row.cells)) for row in group.rows
+            ),
+        )
+        for group in table.groups
+    )
+    return replace(table, groups=groups, notes=(), footnotes=())
 
 
 def _label(text: str) -> str:
     r"""A label: what \label and \ref take as it is."""
     return re.sub(r"[^\w:.+/-]", "-", text, flags=re.ASCII)
-
-
-# --------------------------------------------------------------------------------------------------------------- cells
-
-
-@dataclass(frozen=True)
-class _States:
-    """What is still missing behind a number, as footnotes: beside the number it would make the column wide."""
-
-    marks: Mapping[str, str]
-
-    @classmethod
-    def of(cls, table: ReportTable) -> _States:
-        """Numbered in the order in which they appear."""
-        found = dict.fromkeys(
-            state for _, row in all_rows(table) for number, state in texts(row, table.columns, "") if number and state
-        )
-        return cls({state: str(number) for number, state in enumerate(found, 1)})
-
-    @property
-    def footnotes(self) -> list[Footnote]:
-        return [Footnote(mark=mark, text=state) for state, mark in self.marks.items()]
-
-    def mark(self, cell: Cell, column: ReportColumn) -> tuple[str, ...]:
-        """The mark of a cell that has both a number and a state."""
-        return (self.marks[cell.state],) if cell.state and column.show_number(cell) else ()
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Layout:
-    """What the widest number of a column has: its sign, digits, decimals, spread, interval."""
-
-    column: ReportColumn
-    sign: str = ""
-    digits: int = 0
-    """Before the point; 0: the column has no number."""
-    decimals: str = ""
-    """With the point."""
-    spread: str = ""
-    interval: str = ""
-    marks: str = ""
-    plain: bool = True
-    """Nothing but numbers, so that siunitx aligns them."""
-
-    @classmethod
-    def of(cls, column: ReportColumn, cells: Sequence[Cell]) -> _Layout:
-        """What the cells of a column have."""
-        found = [match for cell in cells if (match := _NUMBER.fullmatch(column.show_number(cell)))]
-        signs = {match[1] for match in found} - {""}
-        spread = max(map(column.show_spread, cells), key=len, default="")
-        interval = max(map(column.show_interval, cells), key=len, default="")
-        marks = max((_together(cell) for cell in cells if column.show_number(cell)), key=len, default="")
-        return cls(
-            column=column,
-            sign="+" if "+" in signs else "-" if signs else "",
-            digits=max((len(match[2]) for match in found), default=0),
-            decimals=max((match[3] for match in found), key=len, default=""),
-            spread=spread,
-            interval=interval,
-            marks=marks,
-            plain=not (spread or interval or marks),
-        )
-
-    @property
-    def kind(self) -> str:
-        """The column's letter, or its S with the format of the numbers."""
-        if not self.digits:
-            return "c"
-        return f"S[table-format={self.sign}{self.digits}.{max(len(self.decimals) - 1, 0)}]"
-
-    def cell(self, cell: Cell, state: str, said: tuple[str, ...]) -> str:
-        """A cell; said: the mark of its state, where it has a number too."""
-        number = self.column.show_number(cell)
-        marks = _marks((*cell.marks, *said))
-        match = _NUMBER.fullmatch(number)
-        if match is None:
-            return self._words(cell, number or state, marks)
-        if self.plain and not (cell.best or cell.second):
-            return number
-        beside = rf"\rlap{{{marks}}}" if marks else ""
-        return f"{{${self._left(match)}{self._number(cell, match)}${beside}{self._right(cell, match)}}}"
-
-    def _words(self, cell: Cell, words: str, marks: str) -> str:
-        style = r"\bfseries " if cell.best else ""
-        shown = rf"\underline{{{escape(words)}}}" if cell.second and words else escape(words)
-        return f"{{{style}{shown}{marks}}}" if words or marks else "{}"
-
-    def _left(self, match: re.Match[str]) -> str:
-        missing = (self.sign if not match[1] else "") + "0" * (self.digits - len(match[2]))
-        return rf"\phantom{{{missing}}}" if missing else ""
-
-    def _number(self, cell: Cell, match: re.Match[str]) -> str:
-        own, interval = self.column.show_spread(cell), self.column.show_interval(cell)
-        signed = f"{{{match[0]}}}" if match[1] else match[0]  # a sign after something would be an operation
-        number = signed + (rf" \pm {own}" if own else "")
-        shown = rf"\mathbf{{{number}}}" if cell.best else rf"\underline{{{number}}}" if cell.second else number
-        return shown + (rf"\ {interval}" if interval else "")
-
-    def _right(self, cell: Cell, match: re.Match[str]) -> str:
-        """Blanks for what the widest cell has more; the room for marks is everyone's, as marks take none."""
-        own, interval = self.column.show_spread(cell), self.column.show_interval(cell)
-        missing = self.decimals[len(match[3]) :]
-        if self.spread:
-            missing += "0" * (len(self.spread) - len(own)) if own else rf"{{}}\pm {self.spread}"
-        if self.interval:
-            missing += "0" * (len(self.interval) - len(interval)) if interval else rf"\ {self.interval}"
-        room = _marks((self.marks,)) if len(self.marks) > 1 else ""
-        return (rf"$\phantom{{{missing}}}$" if missing else "") + (rf"\phantom{{{room}}}" if room else "")
-
-
-def _together(cell: Cell) -> str:
-    """The marks of a cell that has a number, as wide as they are shown."""
-    return ",".join([*cell.marks, *(["1"] if cell.state else [])])

@@ -4,65 +4,77 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from itertools import pairwise
 
-from attnctl.reports.table import ReportTable, all_rows, spans
+from attnctl.reports.table import Group, ReportTable, all_rows, spans
 
-PAGE = (75, 40)
-"""Characters beside and lines under each other, about, that a page of a paper shows at its common size."""
+LINE, COLUMN = 76, 53
+r"""Characters, about, that \footnotesize sets beside each other in a page, and in a column of a two-column page."""
 
-NOTES = 110
-"""Characters of notes, about, that take the place of a line."""
-
-LEGIBLE = 0.6
-"""Of that size: six points of ten."""
+HEIGHT, NOTES = 38, 85
+"""Lines of rows under each other in a page, and characters of notes, about, that take the place of one."""
 
 
 def parted(table: ReportTable) -> list[ReportTable]:
-    """The table's columns in the fewest blocks, one under the other, that can be read; else in those shown largest.
+    """The table in parts that fit a page: columns beside each other, and groups of rows under each other.
 
-    Columns under one heading stay together. One block is the table itself.
+    Columns under one heading stay together where they fit, and so do the rows of a group. One part is the table itself.
     """
+    return [part for block in _by_columns(table) for part in _by_groups(block)]
+
+
+def _by_groups(table: ReportTable) -> list[ReportTable]:
+    notes = [*table.notes, *(footnote.text for footnote in table.footnotes)]
+    across = NOTES if characters(table) > COLUMN else NOTES / 2
+    room = int(max(HEIGHT - sum(map(len, notes)) / across, HEIGHT / 2))
+    parts: list[list[Group]] = []
+    for group in (piece for whole in table.groups for piece in _pieces(whole, room - 1)):
+        if parts and sum(map(_lines, (*parts[-1], group))) <= room:
+            parts[-1].append(group)
+        else:
+            parts.append([group])
+    return [table] if len(parts) < 2 else [replace(table, groups=tuple(groups)) for groups in parts]
+
+
+def _pieces(group: Group, most: int) -> list[Group]:
+    return [replace(group, rows=group.rows[start : start + most]) for start in range(0, max(len(group.rows), 1), most)]
+
+
+def _lines(group: Group) -> int:
+    return len(group.rows) + 1
+
+
+def _by_columns(table: ReportTable) -> list[ReportTable]:
     own = spans(table.columns)
     if not own:
         return [table]
-    ends = [0]
+    head, wide = _head(table), [_characters(table, place) for place in range(len(table.columns))]
+    pieces: list[list[int]] = []
+    at = 0
     for span in own:
-        ends.append(ends[-1] + len(span.columns))
-    wide = [sum(_characters(table, place) for place in range(*edges)) for edges in pairwise(ends)]
-    head = sum(
+        places = list(range(at, at + len(span.columns)))
+        at += len(span.columns)
+        if head + sum(wide[place] for place in places) <= LINE:
+            pieces.append(places)
+        else:
+            pieces += [[place] for place in places]
+    parts: list[list[int]] = []
+    for piece in pieces:
+        if parts and head + sum(wide[place] for place in (*parts[-1], *piece)) <= LINE:
+            parts[-1] += piece
+        else:
+            parts.append(list(piece))
+    return [table] if len(parts) == 1 else [_columns(table, places) for places in parts]
+
+
+def characters(table: ReportTable) -> int:
+    """How wide a table is, about, in characters."""
+    return _head(table) + sum(_characters(table, place) for place in range(len(table.columns)))
+
+
+def _head(table: ReportTable) -> int:
+    return sum(
         max(map(len, [name, *(row.header[at] for _, row in all_rows(table))])) for at, name in enumerate(table.headers)
     )
-    lines = sum(1 + len(group.rows) for group in table.groups) + 3
-
-    notes = [*table.notes, *(footnote.text for footnote in table.footnotes)]
-    room = max(PAGE[1] - sum(map(len, notes)) / NOTES, PAGE[1] / 3)
-
-    def size(cuts: Sequence[int]) -> float:
-        widest = max(head + sum(wide[start:end]) for start, end in pairwise(cuts))
-        return min(1.0, PAGE[0] / widest, room / (lines * (len(cuts) - 1)))
-
-    ways = {tuple(_cuts(wide, limit)) for limit in _limits(wide)}
-    chosen = max(ways, key=lambda cuts: (min(size(cuts), LEGIBLE), -len(cuts), size(cuts)))
-    if len(chosen) == 2:
-        return [table]
-    return [_columns(table, range(ends[start], ends[end])) for start, end in pairwise(chosen)]
-
-
-def _limits(wide: Sequence[int]) -> list[int]:
-    """The widths of all runs of neighbours: every way to fill blocks from the left comes from one of these."""
-    return sorted({sum(wide[start:end]) for end in range(1, len(wide) + 1) for start in range(end)} | {max(wide)})
-
-
-def _cuts(wide: Sequence[int], limit: int) -> list[int]:
-    """Where blocks begin that are filled from the left up to that width, and where the last one ends."""
-    cuts, used = [0], 0
-    for place, width in enumerate(wide):
-        if place > cuts[-1] and used + width > limit:
-            cuts.append(place)
-            used = 0
-        used += width
-    return [*cuts, len(wide)]
 
 
 def _characters(table: ReportTable, place: int) -> int:
@@ -70,7 +82,9 @@ def _characters(table: ReportTable, place: int) -> int:
     column = table.columns[place]
     cells = [row.cells[place] for _, row in all_rows(table)]
     shown = [
-        column.show_number(cell) + column.show_spread(cell) + column.show_interval(cell) or cell.state for cell in cells
+        column.show_number(cell) + column.show_spread(cell) + column.show_interval(cell) + ",".join(cell.marks)
+        or cell.state
+        for cell in cells
     ]
     return 2 + max(map(len, [column.heading, *shown]))
 

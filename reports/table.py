@@ -100,6 +100,8 @@ class Row:
     cells: tuple[Cell, ...]
     marks: tuple[str, ...] = ()
     """The marks of the footnotes of the whole row."""
+    cite: str = ""
+    """The key of its source in a bibliography."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -212,6 +212,7 @@ def _lines(
                     for item in shown
                 ),
                 marks=_marks(row),
+                cite=row.cite,
             ),
         )
         for row in rows

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from attnctl.db import Index
     from attnctl.reports.formats import Format
     from attnctl.reports.report import Report
+    from attnctl.reports.table import ReportTable
 
 
 def report(
@@ -66,7 +68,8 @@ def report(
         elif behind.origins:
             _print_provenance(index, gathered, behind.cell or "", as_json)
         else:
-            _deliver(index, gathered, form, written.file)
+            table = written.titled(gathered.report.table)
+            _deliver(index, replace(gathered, report=replace(gathered.report, table=table)), form, written.file)
 
 
 def _gathered(index: Index, request: Request, path: Path | None) -> Gathered:
@@ -120,7 +123,15 @@ def _deliver(index: Index, gathered: Gathered, form: Format, file: Path | None) 
         output.line(text.rstrip("\n"))
     else:
         write_atomic(file, text.encode())
-        output.note(f"written: {file}")
+        output.note(f"written: {file}{_choice(table, form)}")
+
+
+def _choice(table: ReportTable, form: Format) -> str:
+    """How a LaTeX table is set; empty for other formats."""
+    from attnctl.reports import latex
+
+    chosen = form.layout if form.layout is not None else latex.USUAL
+    return f" ({latex.choice(table, chosen)})" if form.renderer == "attnctl.reports.latex:render" else ""
 
 
 def _show(report: Report) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
     from attnctl.cli.reporting.request import Request
     from attnctl.reports.formats import Format
+    from attnctl.reports.latex import Layout
+    from attnctl.reports.table import ReportTable
 
 FORMATS = ("terminal", "markdown", "latex", "html", "csv", "json")
 
@@ -234,6 +236,31 @@ class FormatOptions:
     ] = None
     standalone: Annotated[bool, typer.Option("--standalone", help="LaTeX: a complete document.")] = False
     macros: Annotated[bool, typer.Option("--macros", help="LaTeX: one macro for each number.")] = False
+    caption: Annotated[
+        str | None, typer.Option(help="The table's title (LaTeX: its caption).", metavar="TEXT", show_default=False)
+    ] = None
+    label: Annotated[
+        str | None,
+        typer.Option(help="LaTeX: the label, and what macros begin with.", metavar="TEXT", show_default=False),
+    ] = None
+    position: Annotated[
+        str | None, typer.Option(help="LaTeX: where the table floats, such as t.", metavar="htbp", show_default=False)
+    ] = None
+    star: Annotated[
+        bool | None,
+        typer.Option(
+            "--star/--no-star",
+            help="LaTeX: table* across both columns, or table (default: by the table's width).",
+            show_default=False,
+        ),
+    ] = None
+    notes: Annotated[
+        Literal["below", "threeparttable", "none"],
+        typer.Option(help="LaTeX: below the table, in a threeparttable, or no notes and marks."),
+    ] = "below"
+    cite: Annotated[
+        bool, typer.Option("--cite", help="LaTeX: cite the rows that have a key in their paper's file.")
+    ] = False
     file: Annotated[
         Path | None,
         typer.Option("--output", "-o", metavar="FILE", help="Write to FILE.", show_default=False),
@@ -241,10 +268,33 @@ class FormatOptions:
 
     def form(self, *, as_json: bool) -> Format:
         """The format: the given one, else that of the file's suffix. Raises SpecError."""
-        from attnctl.reports import formats
-
         if self.standalone and self.macros:
             raise SpecError("--standalone and --macros are different documents; give only one of them")
+        found = self._form(as_json=as_json)
+        return replace(found, layout=self._layout(found)) if self._in_latex else found
+
+    def titled(self, table: ReportTable) -> ReportTable:
+        """The table with the given caption and label."""
+        title = table.title if self.caption is None else self.caption
+        return replace(table, title=title, label=self.label or table.label)
+
+    @property
+    def _in_latex(self) -> bool:
+        """Whether an option of a LaTeX table was given."""
+        return bool(self.position or self.star is not None or self.notes != "below" or self.cite)
+
+    def _layout(self, form: Format) -> Layout:
+        from attnctl.reports import latex
+
+        if not form.renderer.startswith(f"{latex.__name__}:"):
+            raise SpecError("--position, --star, --notes and --cite apply to LaTeX; write to a .tex file")
+        if self.position and not latex.POSITION.fullmatch(self.position):
+            raise SpecError(f"--position {self.position!r}: use letters of LaTeX's, such as t or htbp")
+        return latex.Layout(star=self.star, position=self.position or "", notes=self.notes, cite=self.cite)
+
+    def _form(self, *, as_json: bool) -> Format:
+        from attnctl.reports import formats
+
         variant = "standalone" if self.standalone else "macros" if self.macros else ""
         chosen = "json" if as_json else self.format
         if chosen is not None:

@@ -52,7 +52,7 @@ def test_all_tables_are_judged_and_counted(workspace: Workspace, capsys: pytest.
     assert out.endswith(f"\n{totals}\n")
     document = json.loads(run(workspace, capsys, "nam", "--json")[1])
     assert document["title"] == "NAM, tables 1, 2: verdict"
-    assert run(workspace, capsys, "nam", "-f", "latex")[1].count(r"\begin{table}") == 2
+    assert run(workspace, capsys, "nam", "-f", "latex")[1].count(r"\label{tab:") == 2
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from attnctl.cli.reporting.options import BehindOptions, FormatOptions, ShownOptions
-from attnctl.reports import formats
+from attnctl.reports import formats, latex
 from attnctl.values import SpecError
+from tests.reports.report_tables import comparison
 
 
 def test_lists_may_be_typed_in_one_option_or_in_several() -> None:
@@ -51,15 +52,29 @@ def test_only_one_thing_replaces_the_table_and_no_file_is_written_then() -> None
 
 
 def test_the_format_is_the_one_given_else_that_of_the_file_else_the_terminals() -> None:
-    latex = formats.FORMATS["latex"]
+    of_latex = formats.FORMATS["latex"]
     assert FormatOptions().form(as_json=False) == formats.FORMATS["terminal"]
     assert FormatOptions(format="csv", file=Path("x.tex")).form(as_json=False) == formats.FORMATS["csv"]
-    assert FormatOptions(file=Path("x.tex")).form(as_json=False) == latex
+    assert FormatOptions(file=Path("x.tex")).form(as_json=False) == of_latex
     assert FormatOptions(format="csv").form(as_json=True) == formats.FORMATS["json"]
-    assert FormatOptions(macros=True).form(as_json=False).renderer == latex.variants["macros"]
+    assert FormatOptions(macros=True).form(as_json=False).renderer == of_latex.variants["macros"]
     with pytest.raises(SpecError, match="unknown format ''"):
         FormatOptions(format="").form(as_json=False)
     with pytest.raises(SpecError, match="different documents"):
         FormatOptions(macros=True, standalone=True).form(as_json=False)
     with pytest.raises(SpecError, match="--macros applies to latex, not to csv"):
         FormatOptions(format="csv", macros=True).form(as_json=False)
+
+
+def test_how_a_latex_table_stands_in_the_document() -> None:
+    given = FormatOptions(file=Path("x.tex"), position="t", star=False, notes="none", cite=True)
+    assert given.form(as_json=False).layout == latex.Layout(position="t", star=False, notes="none", cite=True)
+    assert FormatOptions(file=Path("x.tex")).form(as_json=False).layout is None
+    with pytest.raises(SpecError, match="--position 'top': use letters of LaTeX's"):
+        FormatOptions(format="latex", position="top").form(as_json=False)
+    for form in ("csv", "html", "terminal"):
+        with pytest.raises(SpecError, match="--cite apply to LaTeX"):
+            FormatOptions(format=form, star=True).form(as_json=False)
+    titled = FormatOptions(caption="Ours", label="tab:ours").titled(comparison())
+    assert (titled.title, titled.label) == ("Ours", "tab:ours")
+    assert FormatOptions().titled(comparison()) == comparison()
