@@ -21,7 +21,7 @@ PACKAGES = ("booktabs", "graphicx", "siunitx")
 THREE_PARTS = "threeparttable"
 
 LONG_NOTES = 1500
-"""Characters of notes from which on they stand by themselves, after the table."""
+"""Characters of notes and footnotes from which on the notes stand by themselves, after the table."""
 
 POSITION = re.compile(r"[!htbpH]+")
 
@@ -32,7 +32,8 @@ FIT = r"""\providecommand*{\attnctltry}[1]{\ifdim\dimen2>\linewidth
   \attnctltry{\normalsize}\attnctltry{\small}\attnctltry{\footnotesize}%
   \attnctltry{\footnotesize\setlength{\tabcolsep}{3pt}}%
   \ifdim\dimen2>\linewidth\PackageWarning{attnctl}{A table does not fit with \string\footnotesize\space and is
-    scaled: choose rows or columns}\fi
+    scaled: choose rows or columns. It is \the\wd0 \space wide and \the\dimexpr\ht0+\dp0\relax\space high; there is
+    room for \the\linewidth\space and \the\dimen0 }\fi
   \ifdim\wd0>\linewidth\sbox0{\resizebox{\linewidth}{!}{\usebox0}}\fi
   \ifdim\dimexpr\ht0+\dp0\relax>\dimen0 \sbox0{\resizebox*{!}{\dimen0}{\usebox0}}\fi}"""
 r"""Sets \attnctltable into TeX's scratch box 0 with the largest size that fits \linewidth and \dimen0, the height."""
@@ -63,7 +64,8 @@ def render(table: ReportTable, layout: Layout = USUAL) -> str:
     said = States.of(table) if layout.notes != "none" else States({})
     parts = parted(table)
     environment = _environment(parts, layout)
-    apart = sum(map(len, table.notes)) > LONG_NOTES and layout.notes == "below"
+    texts = [*table.notes, *(note.text for note in table.footnotes)]
+    apart = sum(map(len, texts)) > LONG_NOTES and bool(table.notes) and layout.notes == "below"
     out = [rf"% needs \usepackage{{{','.join(packages)}}}", PREAMBLE, FIT, comment(choice(table, layout))]
     for number, part in enumerate(parts):
         last = number == len(parts) - 1

@@ -7,10 +7,10 @@ from dataclasses import replace
 
 from attnctl.reports.table import Group, ReportTable, all_rows, spans
 
-LINE, COLUMN = 76, 53
+LINE, COLUMN = 79, 53
 r"""Characters, about, that \footnotesize sets beside each other in a page, and in a column of a two-column page."""
 
-HEIGHT, NOTES = 38, 85
+HEIGHT, NOTES = 42, 95
 """Lines of rows under each other in a page, and characters of notes, about, that take the place of one."""
 
 
