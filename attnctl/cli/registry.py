@@ -46,6 +46,7 @@ COMMANDS = (
     Command("cost", LOOK, "Compare the predicted time of runs with what it took"),
     Command("diff", LOOK, "Show how two runs differ, in fields and in own code"),
     Command("report", PUBLISH, "Print a comparison table, or a paper's table"),
+    Command("ranks", PUBLISH, "Rank modules over data sets and backbones"),
     Command("seeds", PUBLISH, "Count the seeds that a comparison needs"),
     Command("verdict", PUBLISH, "Judge a paper's numbers and claims by your runs"),
     Command("papers", PUBLISH, "List the papers' tables and figures, with progress"),

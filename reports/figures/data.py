@@ -149,5 +149,16 @@ class Histograms:
     panels: tuple[Panel, ...]
 
 
-Drawing = Charts | ImageGrid | Histograms
+@dataclass(frozen=True, kw_only=True)
+class CriticalDifference:
+    """Mean ranks of several rows. distance: from which on two differ; cliques: rows that do not, by their places."""
+
+    title: str = ""
+    names: tuple[str, ...]
+    ranks: tuple[float, ...]
+    distance: float
+    cliques: tuple[tuple[int, ...], ...]
+
+
+Drawing = Charts | ImageGrid | Histograms | CriticalDifference
 """What a file can show."""

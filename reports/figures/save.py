@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from attnctl.files import write_atomic
-from attnctl.reports.figures.data import Charts, Drawing, ImageGrid, Width
+from attnctl.reports.figures.data import Charts, CriticalDifference, Drawing, ImageGrid, Width
 from attnctl.values import SpecError, comma_join
 
 ENDINGS = (".pdf", ".svg", ".png")
@@ -46,10 +46,12 @@ def rendered(drawing: Drawing, ending: str, width: Width = "column") -> bytes:
 
 def drawn(drawing: Drawing, width: Width) -> Any:
     """The matplotlib Figure, made within `style.styled`."""
-    from attnctl.reports.figures import histogram, images, lines
+    from attnctl.reports.figures import critical_difference, histogram, images, lines
 
     if isinstance(drawing, Charts):
         return lines.draw(drawing, width)
+    if isinstance(drawing, CriticalDifference):
+        return critical_difference.draw(drawing, width)
     return images.draw(drawing, width) if isinstance(drawing, ImageGrid) else histogram.draw(drawing, width)
 
 
