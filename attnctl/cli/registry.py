@@ -63,7 +63,7 @@ COMMANDS = (
     Command(
         "prune-curve", PUBLISH, "Plot accuracy as channels are pruned by their scales", "prune_curve", "prune_curve"
     ),
-    Command("eval", PUBLISH, "Evaluate trained classifiers on other images", module="eval_", function="eval_"),
+    Command("eval", PUBLISH, "Evaluate trained networks on other images", module="eval_", function="eval_"),
     Command("predict", PUBLISH, "Classify images, or draw what a detector finds"),
     Command("export", PUBLISH, "Export metrics to CSV, JSON, TensorBoard or wandb"),
     Command("import", PUBLISH, "Import results measured or published elsewhere", module="import_", function="import_"),
