@@ -19,6 +19,7 @@ import statistics
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,7 @@ from torch import nn
 from attnctl import own_data
 from attnctl.jobs.data import TrainingData, open_data
 from attnctl.jobs.runtime.group import Group
-from attnctl.jobs.training import environment
+from attnctl.jobs.training import environment, initial
 from attnctl.jobs.training.context import TrainingContext
 from attnctl.jobs.training.events import EventLog
 from attnctl.jobs.training.failure import Diverged
@@ -36,9 +37,10 @@ from attnctl.jobs.training.loop import train
 from attnctl.jobs.training.optim import total_steps
 from attnctl.jobs.training.session import build
 from attnctl.networks import surgery
+from attnctl.networks.weights.match import Plain
 from attnctl.settings import config
 from attnctl.sources import isolated, remember
-from attnctl.spec import RunSpec
+from attnctl.spec import RunSpec, Start
 from attnctl.values import SpecError
 from attnctl.workspace import untrusted_json
 from attnctl.workspace.layout import Workspace
@@ -135,31 +137,57 @@ def answer(request: dict[str, Any], folder: Path) -> dict[str, Any]:
     if folder_of_data := request.get("own_data"):  # a trial records nothing in the workspace
         roots = dataclasses.replace(roots, folders={own_data.stem(spec.dataset): Path(folder_of_data)})
     try:
-        return attempt(spec, folder, roots, resources)
+        return attempt(spec, folder, roots, resources, partial(_start, spec, request, folder) if spec.init else None)
     except Diverged as error:
         raise SpecError(str(error)) from error
 
 
-def attempt(spec: RunSpec, folder: Path, roots: config.DataRoots, resources: Resources) -> dict[str, Any]:
-    """Run the trial in a folder that contains the kept sources; returns the answer. Raises what training raises."""
+def _start(spec: RunSpec, request: dict[str, Any], folder: Path, network: nn.Module) -> None:
+    """Load the weights that the run starts from: those of a run, or of the file that the request names."""
+    start = Start.of(spec.init)
+    workspace = Workspace(Path(request["workspace"]) if start.run else folder)
+    link = workspace.weights(start.file)
+    if start.file and not link.is_symlink():
+        link.parent.mkdir(parents=True, exist_ok=True)
+        link.symlink_to(request["weights"])
+    initial.load(network, spec.init, workspace, partial(Plain.of_run, spec, folder / isolated.SOURCES))
+
+
+def attempt(
+    spec: RunSpec,
+    folder: Path,
+    roots: config.DataRoots,
+    resources: Resources,
+    start: Callable[[nn.Module], None] | None = None,
+) -> dict[str, Any]:
+    """Run the trial in a folder that contains the kept sources; returns the answer. Raises what training raises.
+
+    start: loads the weights that the run starts from into its network.
+    """
     device = environment.choose_device(resources, 0)
     torch.set_num_threads(max(1, min(resources.cpus_per_task, len(os.sched_getaffinity(0)))))
     small = dataclasses.replace(spec, recipe=dataclasses.replace(spec.recipe, epochs=2, steps=0, eval_interval=1))
     remember(folder / isolated.SOURCES, spec.code_versions)
     data = open_data(spec, roots, device, max(0, resources.cpus_per_task - 1))
     try:
-        first = _train(small, data, folder, device, number=1)
-        second = _train(small, data, folder, device, number=2)
+        first, second = (_train(small, data, folder, device, start, number=number) for number in (1, 2))
         return _answer(spec, small, data, folder, first, second)
     finally:
         data.close()
 
 
 def _train(
-    spec: RunSpec, data: TrainingData, folder: Path, device: torch.device, number: int
+    spec: RunSpec,
+    data: TrainingData,
+    folder: Path,
+    device: torch.device,
+    start: Callable[[nn.Module], None] | None,
+    number: int,
 ) -> tuple[_Monitor, _ShortData]:
     """Run the first training, which stops two steps after its checkpoint, or the second, which resumes from it."""
     network = build(spec, device, folder / isolated.SOURCES)
+    if start is not None:
+        start(network)
     monitor = _Monitor(network, device, stop=_COMPARED if number == 1 else STEPS)
     short = _ShortData(data, monitor)
     run = Workspace(folder).run(spec.id)

@@ -36,7 +36,7 @@ def open_own(dataset: Dataset, folder: Path | None, *, signature: str = "", stag
     Raises MissingDataError unless those that were measured are there. signature: see `own.check_unchanged`.
     """
     if dataset.code:
-        return coded.open_code(dataset, folder)
+        return [*coded.open_code(dataset, folder)]
     scanned = check_own(dataset, folder, signature)
     assert isinstance(scanned, ImageFolder), "only class folders are opened as images"
     scanned = folder_scan.scan(copy_to_node(scanned.root)) if stage else scanned

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -15,13 +16,15 @@ from attnctl.cli.option_groups import Shown
 from attnctl.cli.sweeping import dynamic_options
 from attnctl.cli.sweeping.axis_options import GridOptions
 from attnctl.cli.sweeping.destination import Destination, check, choose_destination
+from attnctl.cli.sweeping.init_options import InitOptions
 from attnctl.cli.sweeping.paper_options import PaperOptions, check_hyperparameters
 from attnctl.cli.sweeping.resource_options import PANEL, ResourceOptions
+from attnctl.cli.sweeping.selection import Selection
 from attnctl.cli.sweeping.synthesis import synthesize
 from attnctl.files import write_atomic
 from attnctl.metrics import DECIDING
 from attnctl.settings.config import Config
-from attnctl.spec import RunSpec
+from attnctl.spec import RunSpec, Start
 from attnctl.units import duration, quantity, size
 from attnctl.values import SpecError, comma_join
 from attnctl.workspace.records import Resources
@@ -43,6 +46,7 @@ def try_(
     *,
     of_paper: Annotated[PaperOptions, Shown(only=("paper", "table", "rows"))],
     grid: Annotated[GridOptions, Shown()],
+    initial: Annotated[InitOptions, Shown(only=("init", "init_partial"))],
     resources: Annotated[ResourceOptions, Shown(panel=PANEL, without=("nodes", "tasks_per_node", "time"))],
     as_json: context.AsJson = False,
     dynamic: dynamic_options.Dynamic,
@@ -55,6 +59,8 @@ def try_(
 
     --run-on slurm runs the trials on compute nodes, as one job array. The measured speeds are kept in the workspace, if
     there is one: the estimated cost of later sweeps is from them.
+
+    --init loads the weights that the run would start from, and so shows what fits.
 
     Examples:
         attnctl try ela
@@ -70,13 +76,14 @@ def try_(
         consent.ask(config, as_json=as_json)
     else:
         consent.ask_before_planning(config, as_json=as_json)
-    specs = _distinct(_asked(config, modules, of_paper, grid, dynamic))
+    selected = _asked(config, modules, of_paper, grid, dynamic, initial)
+    specs = _distinct(selected.specs)
     where = dataclasses.replace(resources, run_on=resources.run_on if resources.run_on == "slurm" else "local")
     destination = choose_destination(config, _one_gpu(where))
     check(config, specs, Resources())
     names, documents = short_names(specs), []
     failed = 0
-    for spec, answer in _answers(config, specs, destination, names):
+    for spec, answer in _answers(config, specs, destination, names, selected.files):
         if not as_json:
             output.line(names[spec.id])
         if isinstance(answer, str):
@@ -101,14 +108,14 @@ def _asked(
     of_paper: PaperOptions,
     grid: GridOptions,
     dynamic: dynamic_options.Dynamic,
-) -> Sequence[RunSpec]:
-    """The runs as typed; raises SpecError."""
+    initial: InitOptions,
+) -> Selection:
+    """The runs as typed, and the files of their weights; raises SpecError."""
     from attnctl.cli.sweeping.axes import axes
-    from attnctl.cli.sweeping.init_options import InitOptions
-    from attnctl.cli.sweeping.selection import of_modules
+    from attnctl.cli.sweeping.selection import of_modules, with_weights
 
     if modules is None:
-        return of_paper.selection(config, grid, dynamic, InitOptions(init=["random"])).specs
+        return of_paper.selection(config, grid, dynamic, initial if initial.init else InitOptions(init=["random"]))
     request = axes(
         modules,
         given=grid.given,
@@ -117,7 +124,7 @@ def _asked(
         dynamic=dynamic,
         defaults=config.defaults,
     )
-    return of_modules(request, skip_invalid=False).specs
+    return with_weights(of_modules(request, skip_invalid=False), initial, config.workspace)
 
 
 def _distinct(specs: Sequence[RunSpec]) -> list[RunSpec]:
@@ -133,15 +140,21 @@ def _one_gpu(asked: ResourceOptions) -> ResourceOptions:
 
 
 def _answers(
-    config: Config, specs: Sequence[RunSpec], destination: Destination, names: Mapping[str, str]
+    config: Config,
+    specs: Sequence[RunSpec],
+    destination: Destination,
+    names: Mapping[str, str],
+    weights: Mapping[str, Path],
 ) -> Iterator[tuple[RunSpec, dict[str, Any] | str]]:
     """Each run with its result, as soon as there is one; on this machine a trial that fails raises SpecError."""
     if destination.where == "local":
         for number, spec in enumerate(specs, 1):
             if output.is_terminal(sys.stderr):
                 output.note(f"trying {names[spec.id]} ({number} of {len(specs)})")
-            yield spec, _trial(config, spec, dataclasses.replace(destination.resources, minutes=None))
+            yield spec, _trial(config, spec, dataclasses.replace(destination.resources, minutes=None), weights)
         return
+    if any(spec.init for spec in specs):
+        raise SpecError("try --init loads weights on this machine only; leave out --run-on slurm, or --init")
     from attnctl.jobs import trial_array
 
     one = dataclasses.replace(destination.resources, nodes=1, tasks_per_node=1)
@@ -159,12 +172,14 @@ def _keep(config: Config, spec: RunSpec, answer: Mapping[str, Any]) -> None:
         write_atomic(workspace.trial(spec.id, trial), trial.encode())
 
 
-def _trial(config: Config, spec: RunSpec, resources: Resources) -> dict[str, Any]:
-    """What a trial found; raises SpecError with what was wrong."""
+def _trial(config: Config, spec: RunSpec, resources: Resources, weights: Mapping[str, Path]) -> dict[str, Any]:
+    """What a trial found; raises SpecError with what was wrong. weights: SHA-256 -> the file of initial weights."""
     from attnctl.jobs.slurm.commands import environment
     from attnctl.sources import isolated
 
+    file = Start.of(spec.init).file
     request = {
+        "weights": str(weights[file].absolute()) if file in weights else str(config.workspace.weights(file).absolute()),
         "workspace": str(config.workspace.root),
         "spec": spec.to_json(),
         "resources": dataclasses.asdict(resources),
