@@ -195,7 +195,8 @@ def _trial(config: Config, spec: RunSpec, resources: Resources, weights: Mapping
             environment=environment(),
         )
     except SpecError as error:
-        raise SpecError(f"{spec.label()}: {error}") from error
+        words = str(error).replace(f"file:{file}", str(weights[file])) if file in weights else str(error)
+        raise SpecError(f"{spec.label()}: {words}") from error
 
 
 def _lines(spec: RunSpec, answer: dict[str, Any]) -> dict[str, str]:

@@ -14,11 +14,12 @@ from typing import Annotated, Any
 
 import typer
 
-from attnctl import attention, recipes
+from attnctl import attention, recipe_parts, recipes
 from attnctl.cli import completion, output, value_names
 from attnctl.components import AND, AT
 from attnctl.datasets import own
 from attnctl.grid import default_backbone
+from attnctl.recipes import parts
 from attnctl.sources.signature import Hyperparameter, ModuleSource
 from attnctl.spec import NO_MODULE, recipe_fields, recipe_types
 from attnctl.values import Scalar, SpecError, choices, describe, format_value, split_list
@@ -108,6 +109,7 @@ def recipe_options(words: Sequence[str]) -> list[inspect.Parameter]:
         )
         for name in recipe_fields()
     ]
+    options = _part_options(words)
     shown: Any = typer.Option(
         HELP_RECIPE,
         is_eager=True,
@@ -118,7 +120,44 @@ def recipe_options(words: Sequence[str]) -> list[inspect.Parameter]:
     flag = inspect.Parameter(
         _FIELD + "help", inspect.Parameter.KEYWORD_ONLY, default=False, annotation=Annotated[bool, shown]
     )
-    return [*fields, flag]
+    return [*fields, *options, flag]
+
+
+_DOT = "__"
+"""Stands for the dot of `loss.gamma` in the name of a parameter."""
+
+
+def _part_options(words: Sequence[str]) -> list[inspect.Parameter]:
+    """One option for each option of the recipe's parts that are named in the words, such as `--loss.gamma`."""
+    given = _given(words)
+    found: dict[str, tuple[str, recipe_parts.Option]] = {}
+    for kind in recipe_parts.KINDS:
+        for text in filter(None, given.get(f"--{kind}", "").split(",")):
+            try:
+                described = parts.described(kind, text.strip())
+            except SpecError:  # the command itself says what is wrong
+                continue
+            found |= {f"{kind}.{item.name}": (part.name, item) for part in described for item in part.options}
+    return [
+        _parameter(
+            _FIELD + name.replace(".", _DOT),
+            f"--{name}",
+            RECIPE,
+            f"Option of {part}: {describe(_type_of(item))}; default {format_value(item.default)}.",
+            [_type_of(item)],
+        )
+        for name, (part, item) in found.items()
+    ]
+
+
+def _type_of(option: recipe_parts.Option) -> Any:
+    return str if option.declared is recipe_parts.NUMBERS else option.declared
+
+
+def _given(words: Sequence[str]) -> dict[str, str]:
+    """The values of the options that are typed as `--name value` or `--name=value`."""
+    given = {word: value for word, value in pairwise(words) if word.startswith("--")}
+    return given | {name: value for name, equals, value in (word.partition("=") for word in words) if equals}
 
 
 HELP_RECIPE = "--help-recipe"
@@ -127,8 +166,7 @@ _EVERYDAY = ("epochs", "batch", "norm_batch", "lr")
 
 def _applicable(words: Sequence[str]) -> str:
     """The recipe that the command line would train with; empty if it is not known yet."""
-    given = {word: value for word, value in pairwise(words) if word.startswith("--")}
-    given |= {name: value for name, equals, value in (word.partition("=") for word in words) if equals}
+    given = _given(words)
     try:
         if "--recipe" in given:
             recipes.load(given["--recipe"])
@@ -155,7 +193,11 @@ def collected(given: Mapping[str, Any]) -> tuple[dict[str, Any], Dynamic]:
     chosen = {name: ",".join(value) for name, value in given.items() if name.startswith((_HP, _FIELD)) and value}
     return static, Dynamic(
         {name.removeprefix(_HP): value for name, value in chosen.items() if name.startswith(_HP)},
-        {name.removeprefix(_FIELD): value for name, value in chosen.items() if name.startswith(_FIELD)},
+        {
+            name.removeprefix(_FIELD).replace(_DOT, "."): value
+            for name, value in chosen.items()
+            if name.startswith(_FIELD)
+        },
     )
 
 

@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
+
+import pytest
+import torch
+import torchvision
 
 from attnctl.workspace.layout import Workspace
 from tests.attnctl.cli.cli_run import Run, assert_refused, listing
@@ -73,3 +78,21 @@ def test_an_unknown_module_is_refused_before_anything_is_tried(folder: Path, att
     result = attnctl("try", "elaa", *TINY)
     assert_refused(result, "elaa")
     assert "did you mean 'ela'" in result.err
+
+
+def test_a_trial_starts_from_the_weights_of_a_file_or_says_why_they_do_not_fit(folder: Path, attnctl: Run) -> None:
+    network = torchvision.models.resnet18(num_classes=10)
+    with torch.no_grad():
+        network.fc.weight.zero_()
+        network.fc.bias.zero_()
+    torch.save(network.state_dict(), folder / "zero.pt")
+    words = ("--backbone", "resnet18", "--init", "zero.pt", "--lr", "1e-6", "--steps", "40", *TINY)
+    result = attnctl("try", "none", *words, "--json")
+    assert result.code == 0, result.err
+    (run,) = json.loads(result.out)["runs"]
+    assert run["train_loss"][0] == pytest.approx(math.log(10), abs=0.01)  # the zeros give each class the same logit
+    assert run["resumed_alike"]
+    assert [path.name for path in folder.iterdir()] == ["zero.pt"]
+    refused = attnctl("try", "none", "--backbone", "resnet20", "--init", "zero.pt", *TINY)
+    assert (refused.code, refused.err.count("\n")) == (2, 1)
+    assert "zero.pt does not fit this network" in refused.err

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import pytest
 
 from attnctl.cli import main
 from attnctl.cli.value_names import of_list
 from attnctl.spec import recipe_types
+from tests.attnctl.recipes import own_files
 
 
 def shown(capsys: pytest.CaptureFixture[str], *words: str) -> str:
@@ -58,3 +62,20 @@ def test_an_unknown_recipe_hides_the_defaults_in_the_help(capsys: pytest.Capture
     found = shown(capsys, "sweep", "ela", "--recipe", "nonsense", "--help-recipe")
     assert "--epochs N,N,..." in found
     assert "default: 8]" not in found
+
+
+def test_the_options_of_named_parts_are_options_and_axes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    own_files.write(tmp_path)
+    chosen = ("--loss", "./focal.py:Focal", "--optimizer=adamw", "--metrics", "nothing.py:kappa")
+    found = shown(capsys, "sweep", "ela", *chosen, "--help")
+    assert "--loss.gamma X,X,..." in found
+    assert "Option of focal:Focal: a number; default 2" in found
+    assert "--optimizer.eps X,X,..." in found
+    assert "--loss.gamma" not in shown(capsys, "sweep", "ela", "--help")
+    own = ("--loss", "./focal.py:Focal", "--lr", "0.003", "--run-on", "local", "--dry-run", "--json")
+    assert main(["sweep", "none", *own, "--loss.gamma", "1,3"]) == 0
+    runs = json.loads(capsys.readouterr().out)["runs"]
+    assert [run["recipe"]["part_options"] for run in runs] == ["loss.gamma=1", "loss.gamma=3"]
