@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterable, Mapping
+from importlib import import_module
 from typing import Any
 
 import torch
@@ -59,8 +60,6 @@ def create(recipe: Recipe, code: str, parameters: Iterable[dict[str, Any]]) -> O
 
 def _of_timm(name: str, recipe: Recipe, parameters: Iterable[dict[str, Any]]) -> Optimizer:
     """One of timm's. The recipe's momentum is that of those that have one; all other values are timm's defaults."""
-    from timm.optim import create_optimizer_v2
-
     fields = {"lr": recipe.lr, "momentum": recipe.momentum, "weight_decay": recipe.weight_decay}
-    created: Optimizer = create_optimizer_v2(list(parameters), opt=name, **fields)
+    created: Optimizer = import_module("timm.optim").create_optimizer_v2(list(parameters), opt=name, **fields)
     return created

@@ -100,12 +100,13 @@ def final_digest(run: Run) -> str:
 def test_workers_change_nothing_in_the_items_of_code(mine: Path) -> None:
     spec = spec_of("./items.py:drawn", batch="4", norm_batch="2", augment="imagenet")
     alone, helped = (open_data(spec, DataRoots(), torch.device("cpu"), workers) for workers in (0, 2))
+    assert isinstance(alone, StreamedData)
+    assert isinstance(helped, StreamedData)
     whole = list(alone.train(0, range(2), 5))
     assert same(helped.train(0, range(2), 5), whole)
     assert same(helped.train(3, range(2), 5), whole[6:])
     assert same(helped.evaluate(0, 1), alone.evaluate(0, 1))
     helped.close()
-    assert isinstance(alone, StreamedData)
 
 
 def test_a_job_without_its_data_waits(mine: Path) -> None:

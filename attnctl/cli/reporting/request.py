@@ -172,12 +172,6 @@ def _of_table(index: Index, request: Request, table: PaperTable) -> Gathered:
     return Gathered(report=report, rows=rows, missing=commands, notes=notes)
 
 
-def _own_files(workspace: Workspace, rows: Sequence[RunRow]) -> dict[str, str]:
-    """Where the users' files of these runs were, by version."""
-    versions = {version for row in rows for version in comparison.own_versions(row)}
-    return {version: path for version in versions if (path := sources.file_of(workspace.sources, version))}
-
-
 def _settings(index: Index, request: Request, table: PaperTable) -> tuple[Settings, bool]:
     """What the table's runs were trained with, and whether sweeps of it asked for them."""
     sweeps = {sweep.name: sweep for sweep in paper_tables.sweeps_of(index, table)}
