@@ -63,7 +63,7 @@ def ranks(
 
         save.check_ending(diagram)
     title, found = _gathered(sweep, tuple(part for text in rows or () for part in split_list(text, "--rows")), metric)
-    table = mean_ranks.table(found, title)
+    table = written.titled(mean_ranks.table(found, title))
     if written.file is not None:
         from attnctl.files import write_atomic
 
@@ -87,7 +87,7 @@ def _gathered(sweep: str | None, rows: tuple[str, ...], metric: str | None) -> t
 
     with context.index() as index:
         index.refresh()
-        gathered = gather(index, Request(sweep=sweep, options=Options(rows=rows)))
+        gathered = gather(index, Request(sweeps=(sweep,) if sweep is not None else (), options=Options(rows=rows)))
         plain = {row.id for row in gathered.rows if row.module == NO_MODULE}
     table = gathered.report.table
     chosen = seed_plan.metric_of(gathered.report, metric)
