@@ -24,7 +24,9 @@ if TYPE_CHECKING:
 
 PANEL = "Which runs"
 STATES = tuple(sorted(map(state_key, State)))
-_CONDITION = re.compile(r"([A-Za-z_]\w*)\s*(<=|>=|<|>|=)\s*([-+]?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?)")
+_NUMBER = r"[-+]?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?"
+_CONDITION = re.compile(rf"([A-Za-z_]\w*)\s*(<=|>=|<|>|=)\s*({_NUMBER})")
+_RANGE = re.compile(rf"([A-Za-z_]\w*)\s*=\s*({_NUMBER})?\.\.({_NUMBER})?")
 _COMPARE: dict[str, Callable[[float, float], bool]] = {
     "<": operator.lt,
     "<=": operator.le,
@@ -68,7 +70,7 @@ class RunFilter:
     metric: Annotated[
         list[str] | None,
         typer.Option(
-            help="Only runs whose last value is so, such as 'top1>90' or 'loss<=0.3'.",
+            help="Only runs with such last values, such as top1=90.. or loss=..0.3 (comma list).",
             rich_help_panel=PANEL,
             metavar="CONDITIONS",
         ),
@@ -96,9 +98,9 @@ class RunFilter:
             _check(wanted, {tag for of_run in tags.values() for tag in of_run}, "run with tag")
             kept = [row for row in kept if not set(wanted).isdisjoint(tags.get(row.id, ()))]
         for text in _parts(self.metric, "--metric"):
-            key, compare, bound = _condition(text)
+            key, meets = _condition(text)
             _check([key], {name for row in rows for name in row.metrics}, "run with a value of")
-            kept = [row for row in kept if key in row.metrics and compare(row.metrics[key], bound)]
+            kept = [row for row in kept if key in row.metrics and meets(row.metrics[key])]
         return kept
 
 
@@ -139,8 +141,13 @@ def _check(wanted: Sequence[str], known: Collection[str], noun: str, *, globs: b
             raise SpecError(f"no {noun} {word[:100]!r}{hint}")
 
 
-def _condition(text: str) -> tuple[str, Callable[[float, float], bool], float]:
-    found = _CONDITION.fullmatch(text.strip())
-    if found is None:
-        raise SpecError(f"--metric is {text[:100]!r}; write it as 'top1>90' or 'loss<=0.3'")
-    return found[1], _COMPARE[found[2]], float(found[3])
+def _condition(text: str) -> tuple[str, Callable[[float], bool]]:
+    """The metric, and whether a value of it meets the condition."""
+    compared, within = _CONDITION.fullmatch(text.strip()), _RANGE.fullmatch(text.strip())
+    if compared is not None:
+        compare, bound = _COMPARE[compared[2]], float(compared[3])
+        return compared[1], lambda value: compare(value, bound)
+    if within is None or not (within[2] or within[3]):
+        raise SpecError(f"--metric is {text[:100]!r}; write it as top1=90.., loss=..0.3 or 'top1>90'")
+    low, high = float(within[2] or -math.inf), float(within[3] or math.inf)
+    return within[1], lambda value: low <= value <= high

@@ -53,7 +53,7 @@ def eval_(
         str | None,
         typer.Option(
             help="Metrics to print, in this order (default: all but AP by size).",
-            metavar="NAME,...",
+            metavar="NAMES",
             autocompletion=completion.evaluated_metrics,
             show_default=False,
         ),

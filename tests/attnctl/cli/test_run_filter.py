@@ -43,6 +43,9 @@ def test_runs_are_chosen_by_module_state_and_metric(past: Past) -> None:
     assert kept(workspace, metric=["top1>90"]) == "2"
     assert kept(workspace, metric=["top1>=90,loss<=0.3"]) == "2"
     assert kept(workspace, metric=["top1=90"]) == "1"
+    assert kept(workspace, metric=["top1=90.."]) == "12"
+    assert kept(workspace, metric=["top1=90.5..94,loss=..0.3"]) == "2"
+    assert kept(workspace, metric=["top1=..92"]) == "1"
     assert RunFilter(module=["ela", "se"], metric=["top1>90"]).given == {"--module": "ela,se", "--metric": "top1>90"}
 
 
@@ -64,8 +67,9 @@ def test_the_tags_of_a_sweep_choose_its_runs(past: Past) -> None:
         ({"state": ["complete"]}, "unknown state 'complete'; did you mean 'completed'"),
         ({"tag": ["x"]}, "no run with tag 'x'"),
         ({"metric": ["top2>1"]}, "no run with a value of 'top2'; did you mean 'top1'"),
-        ({"metric": ["top1"]}, "write it as 'top1>90'"),
-        ({"metric": ["top1>x"]}, "write it as 'top1>90'"),
+        ({"metric": ["top1"]}, "write it as top1=90.., loss=..0.3 or 'top1>90'"),
+        ({"metric": ["top1=.."]}, "write it as top1=90.."),
+        ({"metric": ["top1>x"]}, "write it as top1=90.."),
         ({"module": [""]}, "a value is empty"),
     ],
     ids=str,

@@ -21,12 +21,16 @@ WORDS = {
     *("DIR", "FILE", "PATH", "FILES", "FILE.tar.gz", "RUN", "ID", "METRIC", "STATES", "FEATURES", "CLASS", "PAPER:N"),
     *(
         "[PAPER:]N",
+        "CONDITIONS",
         "ROW[:COLUMN]",
+        "TAG",
+        "TAGS",
         "MODULE.NAME=VALUES",
         "[PATTERN=]WEIGHTS",
         "NAME=VALUE",
         "[TABLE:]NAME=VALUE",
         "HOURS",
+        "TYPED=SHOWN",
     ),
 }
 """What a value may be called; `|` stands between two of them, and between words that are typed as they are."""
