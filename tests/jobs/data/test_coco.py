@@ -154,7 +154,7 @@ def test_numbers_written_as_texts_or_with_a_point_are_the_same_numbers(tmp_path:
     (written / "annotations" / "instances_train2017.json").write_text(json.dumps(texts))
     one, other = (coco.index(root, "train2017", 3, masks=False) for root in (plain, written))
     assert (one.names, one.categories, one.files.tolist()) == (other.names, other.categories, other.files.tolist())
-    for column, same in zip(one.table.objects, other.table.objects, strict=True):
+    for column, same in zip(*(map(np.asarray, scenes.table.objects) for scenes in (one, other)), strict=True):
         assert column.tolist() == same.tolist()
 
 
