@@ -135,3 +135,15 @@ def test_a_report_has_the_accuracy_on_other_images_as_a_column(trained: Path, at
     shown = [cell["value"] for line in json.loads(done.out)["groups"][0]["rows"] for cell in line["cells"]]
     assert shown.count(row["metrics"]["top1"]) >= 1
     assert shown.count(None) == 1, "the other run was not evaluated"
+
+
+def test_a_run_is_evaluated_on_the_items_of_a_function(trained: Path, attnctl: Run) -> None:
+    (trained / "scans.py").write_text(
+        "import numpy as np\n\n\ndef make():\n"
+        "    items = [(np.full((8, 8), 20 * label, np.uint8), label) for label in range(10)]\n"
+        "    return items * 2, items * 3\n"
+    )
+    run = Workspace(trained).run_ids()[0]
+    (row,) = json.loads(attnctl("eval", run, "--dataset", "./scans.py:make", "--json").out)["runs"]
+    assert row["images"] == 30
+    assert_refused(attnctl("eval", run, "--dataset", "./scans.py:mak"), "did you mean 'make'")
