@@ -37,7 +37,6 @@ _VERSION = 1
 
 _CACHE = "own-data"
 _HUB = "hf:"
-_NAME_IT = f"and name the folder, such as {EXAMPLE}"
 _SUFFIX = ".json"
 _SMALLEST, _LARGEST_SIDE, _SIDE_STEP = 32, 224, 32
 _SMALL = 64  # up to this side a network for small images is the default
@@ -89,7 +88,10 @@ def is_reference(text: str) -> bool:
 def parse(text: str) -> Reference:
     """The folder that `./flowers` or `./flowers:test=0.3+seed=1` names; raises SpecError."""
     if text.startswith(_HUB):
-        raise SpecError(f"dataset {text!r}: {_HUB} is not read; save its images as class folders, {_NAME_IT}")
+        raise SpecError(
+            f"dataset {text!r}: {_HUB} is not read; load it in a function of yours and name that, such as "
+            f"{own_code.EXAMPLE}"
+        )
     try:
         path, options = (text, "") if Path(text).expanduser().is_dir() else _divided(text)
         folder = Path(path).expanduser()
