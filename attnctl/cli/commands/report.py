@@ -69,6 +69,10 @@ def report(
             _print_provenance(index, gathered, behind.cell or "", as_json)
         else:
             table = written.titled(gathered.report.table)
+            if written.printed(form) and not request.options.columns and request.table is None:
+                from attnctl.reports.brief import brief
+
+                table = brief(table)
             _deliver(index, replace(gathered, report=replace(gathered.report, table=table)), form, written.file)
 
 

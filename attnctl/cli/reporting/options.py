@@ -273,6 +273,11 @@ class FormatOptions:
         found = self._form(as_json=as_json)
         return replace(found, layout=self._layout(found)) if self._in_latex else found
 
+    @staticmethod
+    def printed(form: Format) -> bool:
+        """Whether it is a table for a page, which has few columns unless more are asked for."""
+        return form.renderer.startswith("attnctl.reports.latex:")
+
     def titled(self, table: ReportTable) -> ReportTable:
         """The table with the given caption and label."""
         title = table.title if self.caption is None else self.caption

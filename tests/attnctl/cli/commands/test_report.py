@@ -53,7 +53,7 @@ def test_a_file_contains_what_the_screen_shows(
     assert (code, err) == (0, "")
     path = workspace.root.parent / f"table{formats.FORMATS[name].endings[0]}"
     code, out, err = run(workspace, "first", "-o", path)
-    choice = " (table, in one column; about 53 characters wide)" if name == "latex" else ""
+    choice = " (table, in one column; about 42 characters wide)" if name == "latex" else ""
     assert (code, out, err) == (0, "", f"written: {path}{choice}\n")
     assert path.read_text() == printed
     assert "ResNet-20 on Digits" in printed
