@@ -27,7 +27,7 @@ POSITION = re.compile(r"[!htbpH]+")
 
 FIT = r"""\providecommand*{\attnctltry}[1]{\ifdim\dimen2>\linewidth
   \def\attnctlsize{#1}\sbox0{\attnctlsize\attnctltable}\dimen2=\wd0
-  \ifdim\dimexpr\ht0+\dp0\relax>\dimen0 \dimen2=\maxdimen\fi\fi}
+  \ifdim\dimexpr\ht0+\dp0\relax>\dimen0 \dimen2=\maxdimen\fi\fi}%
 \providecommand*{\attnctlfit}{\dimen2=\maxdimen
   \attnctltry{\normalsize}\attnctltry{\small}\attnctltry{\footnotesize}%
   \attnctltry{\footnotesize\setlength{\tabcolsep}{3pt}}%
@@ -66,7 +66,7 @@ def render(table: ReportTable, layout: Layout = USUAL) -> str:
     environment = _environment(parts, layout)
     texts = [*table.notes, *(note.text for note in table.footnotes)]
     apart = sum(map(len, texts)) > LONG_NOTES and bool(table.notes) and layout.notes == "below"
-    out = [rf"% needs \usepackage{{{','.join(packages)}}}", PREAMBLE, FIT, comment(choice(table, layout))]
+    out = [rf"% needs \usepackage{{{','.join(packages)}}}", f"{PREAMBLE}%", f"{FIT}%", comment(choice(table, layout))]
     for number, part in enumerate(parts):
         last = number == len(parts) - 1
         used = {
