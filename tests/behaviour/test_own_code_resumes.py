@@ -63,7 +63,7 @@ def created(root: Path, spec: RunSpec) -> Run:
         ("./items.py:make", {}, 1),
         ("./items.py:drawn", {"batch": "4", "norm_batch": "2"}, 2),
         ("digits", {**OWN, "batch": "288", "norm_batch": "96"}, 1),
-        ("digits", {"drop_path": "0.5", "batch": "288", "norm_batch": "96"}, 2),
+        ("digits", {"drop_path": "0.5", "batch": "288", "norm_batch": "72"}, 2),
         ("./items.py:make", {**OWN, "augment": "none"}, 2),
     ],
     ids=["data", "data, two processes", "recipe", "drop path", "all, two processes"],
