@@ -38,6 +38,7 @@ from attnctl.jobs.slurm import accounting, configuration, nodes, queries, releas
 from attnctl.jobs.slurm.commands import CommandError
 from attnctl.jobs.slurm.job import Job
 from attnctl.jobs.training import checkpoint
+from attnctl.lifecycle import step_history
 from attnctl.networks.complexity.work import Counts
 from attnctl.networks.weights.read import read as read_weights
 from attnctl.papers import check as paper_check
@@ -134,6 +135,11 @@ def of_record(name: str, kind: type[records.Record], *modules: str) -> Parser:
 def read_spec(path: Path) -> object:
     spec = RunDir(path.parent, path.parent / "checkpoints").read_spec()
     return spec.label(), spec.family, spec.base, spec.components
+
+
+def read_steps(path: Path) -> object:
+    run = path.parents[3]
+    return step_history.steps(RunDir(run, run / "checkpoints"))
 
 
 def decode_spec(data: bytes) -> object:
@@ -783,6 +789,14 @@ PARSERS = (
     of_record("sweep", records.Sweep),
     of_record("observed", records.Observed),
     of_record("exit", records.Exit),
+    Parser(
+        "steps",
+        in_file(read_steps, f"runs/{'a' * 16}/attempts/1/0/events.jsonl"),
+        stored("events"),
+        "json lines",
+        (),
+        ("lifecycle.step_history",),
+    ),
     Parser(
         "annotation",
         in_file(Annotation.read),
