@@ -60,8 +60,8 @@ def run(
                 if interrupts.count > told:
                     told = interrupts.count
                     interrupted(told, [job.progress.run for job, _ in running])
-                    for job in waiting:
-                        job.drop()
+                    for dropped in waiting:
+                        dropped.drop()
                     waiting.clear()
                 while free and (job := _next(waiting, [job for job, _ in running], bases)) is not None:
                     waiting.remove(job)

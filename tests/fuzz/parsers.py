@@ -533,7 +533,7 @@ def describe_own(data: bytes) -> object:
     text = data.decode(errors="replace")
     name = own_data.name_of("flowers", text)
     own_data.remember(name, text)
-    return own.describe(name)
+    return own_data.code_version(text), own.describe(name)
 
 
 def read_own_record(path: Path) -> object:
@@ -1001,7 +1001,7 @@ PARSERS = (
         (SpecError,),
         ("jobs.data.images", "jobs.data.sizes"),
     ),
-    Parser("own-description", describe_own, written(OWN_DATA), "json", (SpecError,), ("datasets.own",)),
+    Parser("own-description", describe_own, written(OWN_DATA), "json", (SpecError,), ("datasets.own", "own_data")),
     Parser("own-record", in_file(read_own_record, f"{OWN_NAME}.json"), own_record, "json", (), ("datasets.own",)),
     Parser("own-coco", scan_own_coco, own_coco, "json", (SpecError,), ("datasets.object_scan",)),
     Parser(
