@@ -240,7 +240,7 @@ class Recipe:
             ("warmup_epochs", "warmup_steps", self.warmup_steps),
         ):
             if getattr(self, unit) and count:
-                raise SpecError(f"{unit} and {other} both say how long; one of them must be 0")
+                raise SpecError(f"{unit} and {other} both say how long; give only one of them")
 
     @property
     def replicas(self) -> int:
