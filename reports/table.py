@@ -102,6 +102,8 @@ class Row:
     """The marks of the footnotes of the whole row."""
     cite: str = ""
     """The key of its source in a bibliography."""
+    settings: tuple[tuple[str, str], ...] = ()
+    """The hyperparameters of its module, as a user types them."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -42,7 +42,7 @@ _SEPARATOR = "; "
 
 
 def render_csv(table: ReportTable) -> str:
-    """One line a row: its group, texts and footnotes, then each column NAME with the parts that its cells have.
+    """One line a row: its group, texts, footnotes and hyperparameters, then each column NAME with its cells' parts.
 
     The parts: NAME the value, NAME_printed what is shown instead, NAME_std, NAME_low and NAME_high (the ends of an
     interval), NAME_n, NAME_of (seeds asked for), NAME_state, NAME_runs (ids), NAME_best, NAME_second (`yes` or empty)
@@ -52,10 +52,14 @@ def render_csv(table: ReportTable) -> str:
     rows = [(group.title, _with_texts(row, table)) for group, row in all_rows(table)]
     parts = [_parts(column, [row.cells[place] for _, row in rows]) for place, column in enumerate(table.columns)]
     names = [_name(column, part) for column, own in zip(table.columns, parts, strict=True) for part in own]
-    _write(stream, ["group", *table.headers, "notes", *names])
+    settings = list(dict.fromkeys(name for _, row in rows for name, _ in row.settings))
+    fixed = ["group", *table.headers, "notes"]
+    _write(stream, [*fixed, *(_setting(name, (*fixed, *names)) for name in settings), *names])
     for title, row in rows:
         cells = [part.write(cell) for cell, own in zip(row.cells, parts, strict=True) for part in own]
-        _write(stream, [title, *row.header, _SEPARATOR.join(row.marks), *cells])
+        values = dict(row.settings)
+        own = [values.get(name, "") for name in settings]
+        _write(stream, [title, *row.header, _SEPARATOR.join(row.marks), *own, *cells])
     return stream.getvalue()
 
 
@@ -80,6 +84,11 @@ def _parts(column: ReportColumn, cells: Sequence[Cell]) -> list[_Part]:
         or (column.measured and part.always)
         or any(part.write(cell) != part.write(nothing) for cell in cells)
     ]
+
+
+def _setting(name: str, others: Sequence[str]) -> str:
+    """The column of a hyperparameter, which another column may be called like."""
+    return f"hyperparameter_{name}" if name in others else name
 
 
 def _name(column: ReportColumn, part: _Part) -> str:

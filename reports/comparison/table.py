@@ -131,7 +131,8 @@ def _lines(
         chosen = (BEST_ON_TEST,) if epoch == "best" and not runs.rows[0].recipe.get("val_split") else ()
         line = Line(runs=runs, plain=plain, fps=fps, epoch=epoch, unpaired=options.unpaired, marks=chosen)
         marks = tuple(found.rows[name] for found in unfair if name in found.rows)
-        made.append((line_name, Row(header=header, cells=tuple(line.cells(columns)), marks=marks)))
+        settings = tuple(sorted(runs.rows[0].hyperparameters.items()))
+        made.append((line_name, Row(header=header, cells=tuple(line.cells(columns)), marks=marks, settings=settings)))
     return made, [found.warning for found in unfair]
 
 

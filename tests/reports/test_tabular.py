@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -74,3 +75,13 @@ def test_a_text_that_a_spreadsheet_would_compute_is_protected_and_read_back(text
 def test_a_users_text_is_unchanged_in_the_csv() -> None:
     found = next(csv.DictReader(io.StringIO(tabular.render_csv(hostile()), newline="")))
     assert found["group"] == found[HOSTILE] == found["top1_state"] == found["trait_printed"] == HOSTILE
+
+
+def test_hyperparameters_are_columns_also_beside_a_column_of_their_name() -> None:
+    group = comparison().groups[0]
+    plain, ela, *others = group.rows
+    rows = (plain, replace(ela, settings=(("kernel", "7"), ("seeds", "=1"))), *others)
+    table = replace(comparison(), groups=(replace(group, rows=rows),))
+    found = list(csv.DictReader(io.StringIO(tabular.render_csv(table), newline="")))
+    assert [row["kernel"] for row in found] == ["", "7", "", ""]
+    assert (found[1]["hyperparameter_seeds"], found[1]["seeds"]) == ("'=1", "3")
