@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import csv
 import dataclasses
+import io
 import json
 import os
 import signal
@@ -41,7 +43,7 @@ def test_a_sweep_trains_here_and_every_command_shows_it(folder: Path, attnctl: R
     assert "none of 2 runs is active" in attnctl("cancel", "mine").out
     report = attnctl("report", "mine", "--format", "csv")
     assert report.code == 0
-    assert "kernel" in report.out
+    assert [row["kernel"] for row in csv.DictReader(io.StringIO(report.out))] == ["5", "7"]
     again = attnctl("sweep", "ela", "--kernel", "5,7,9", *SMALL, "--dry-run")
     assert "1 new, 2 done" in again.out
     assert "of one CPU process and " in again.out

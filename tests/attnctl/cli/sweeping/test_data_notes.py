@@ -65,7 +65,7 @@ def test_a_folder_is_swept_and_reported(attnctl: Run, folder: Path) -> None:
     assert "1 run: 1 done" in attnctl(*words, "--epochs", "1", "--input-size", "8").out
     name = _dataset(attnctl, "./Gänse blümchen")
     assert name.startswith("Gänse-blümchen@")
-    assert f"resnet20 on {name}" in attnctl("report").out
+    assert f"ResNet-20 on {name}" in attnctl("report").out
     assert name in attnctl("status").out
     assert name in attnctl("datasets").out
     assert attnctl("datasets", name).code == 0
