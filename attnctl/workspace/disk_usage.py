@@ -60,7 +60,7 @@ def shared(workspace: Workspace) -> dict[str, Usage]:
         workspace.imports_folder,
         workspace.notices,
         workspace.annotations,
-        workspace.root / "doctor",
+        workspace.doctor_folder,
     )
     found = {folder.name: _of_folder(folder) for folder in folders}
     return {name: usage for name, usage in found.items() if usage.total}

@@ -337,6 +337,16 @@ class Workspace:
         return self.root / "annotations"
 
     @property
+    def run_annotations(self) -> Path:
+        """The folder of those of runs."""
+        return self.annotations / "runs"
+
+    @property
+    def sweep_annotations(self) -> Path:
+        """The folder of those of sweeps."""
+        return self.annotations / "sweeps"
+
+    @property
     def notices(self) -> Path:
         """The folder of the notices of ended sweeps."""
         return self.root / "notices"
@@ -345,9 +355,14 @@ class Workspace:
         """The copy of a weight file that runs start from, by the SHA-256 of its content."""
         return self.weights_folder / f"{digest}.pt"
 
+    @property
+    def doctor_folder(self) -> Path:
+        """The folder of the answers of doctor jobs."""
+        return self.root / "doctor"
+
     def doctor(self, tag: str) -> Path:
         """The folder in which the ranks of one doctor job write their answers."""
-        return self.root / "doctor" / tag
+        return self.doctor_folder / tag
 
     def run(self, run_id: str) -> RunDir:
         """The folder of one run, which need not exist yet."""

@@ -51,12 +51,12 @@ NOTHING = Annotation()
 
 def of_run(workspace: Workspace, run: str) -> Path:
     """The file of a run."""
-    return workspace.annotations / "runs" / f"{run}.json"
+    return workspace.run_annotations / f"{run}.json"
 
 
 def of_sweep(workspace: Workspace, name: str) -> Path:
     """The file of a sweep."""
-    return workspace.annotations / "sweeps" / f"{name}.json"
+    return workspace.sweep_annotations / f"{name}.json"
 
 
 def read(path: Path) -> Annotation:
@@ -74,12 +74,12 @@ def write(path: Path, annotation: Annotation) -> None:
 
 def runs(workspace: Workspace) -> dict[str, Annotation]:
     """Run id -> its annotation. Damaged files are skipped."""
-    return _all(workspace.annotations / "runs")
+    return _all(workspace.run_annotations)
 
 
 def sweeps(workspace: Workspace) -> dict[str, Annotation]:
     """Sweep name -> its annotation. Damaged files are skipped."""
-    return _all(workspace.annotations / "sweeps")
+    return _all(workspace.sweep_annotations)
 
 
 def tags(workspace: Workspace, members: Mapping[str, Collection[str]]) -> dict[str, list[str]]:

@@ -87,7 +87,7 @@ def evaluate(
         else:
             numbers = range(1, images.classes + 1)
             metric = metric_of(describe(trained.spec.dataset), numbers, masks=images.task == "instance")
-            scores = DetectionScores(metric, arithmetic, Path(folder) / "detections.json")
+            scores = DetectionScores(metric, arithmetic, Path(folder) / "found.json")
         for batch, size in _batches(trained, images):
             try:
                 scores.update(trained.network, batch)

@@ -189,6 +189,7 @@ OPENED_OTHERWISE = {
     "attnctl/cli/sweeping/init_weights.py": "the file that the user names",
     "attnctl/papers/__init__.py": "the file that the user names, which may be a pipe",
     "attnctl/papers/check.py": "the file that the user names, which may be a pipe",
+    "attnctl/recipes/timm_parts.py": "a file of an installed package",
     "attnctl/recipes/file.py": "the file that the user names, which may be a pipe",
     "attnctl/cli/errors.py": "/dev/null",
     "attnctl/workspace/file_systems.py": "files of the kernel",

@@ -268,6 +268,9 @@ class FormatOptions:
 
     def form(self, *, as_json: bool) -> Format:
         """The format: the given one, else that of the file's suffix. Raises SpecError."""
+        for option, text in (("--caption", self.caption), ("--label", self.label), ("--position", self.position)):
+            if text is not None and not text.strip():
+                raise SpecError(f"{option} is empty; leave it out, or write a text")
         if self.standalone and self.macros:
             raise SpecError("--standalone and --macros are different documents; give only one of them")
         found = self._form(as_json=as_json)

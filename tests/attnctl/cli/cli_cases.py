@@ -55,7 +55,8 @@ NEAR = {
     "--profile": ["big"],
     "--paper": ["nams", "./nam.toml", "/"],
     "--table": ["77", "4,4", "four"],
-    "--state": ["timout", "completed", "timeout,", "running"],
+    "--state": ["timout", "timeout,"],
+    "resume --state": ["completed", "running"],
     "--mem": ["lots", "0", "-4G", "4GG"],
     "--constraint": ["a b", "a;b"],
     "--name": ["../up", "a/b", ".hidden", "a b"],
@@ -89,7 +90,7 @@ class Option:
 
     @property
     def near_misses(self) -> list[str]:
-        return NEAR.get(self.name, [])
+        return [*NEAR.get(self.name, []), *NEAR.get(f"{self.command} {self.name}", [])]
 
     @property
     def zero_is_good(self) -> bool:
