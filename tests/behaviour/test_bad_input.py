@@ -37,6 +37,9 @@ def bad_values(option: Option) -> Iterator[str]:
     if option.is_path:
         yield from ("a\nb", LONG)
         return
+    if option.is_text:
+        yield from (" ", LONG, "a\nb", "\x1b[31mred")
+        return
     yield from (LONG, *HOSTILE)
     if option.is_list:
         yield from (",", "5,", ",5", "5,5", "5,,7", "nonsense,")

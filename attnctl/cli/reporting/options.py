@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -21,6 +22,11 @@ if TYPE_CHECKING:
     from attnctl.reports.table import ReportTable
 
 FORMATS = ("terminal", "markdown", "latex", "html", "csv", "json")
+
+LONGEST = 2000
+"""Characters of a caption."""
+
+LABEL = re.compile(r"\w[\w:./+-]{0,99}", re.ASCII)
 
 WHAT, BEHIND = "What is shown", "What is behind it"
 
@@ -268,9 +274,12 @@ class FormatOptions:
 
     def form(self, *, as_json: bool) -> Format:
         """The format: the given one, else that of the file's suffix. Raises SpecError."""
-        for option, text in (("--caption", self.caption), ("--label", self.label), ("--position", self.position)):
-            if text is not None and not text.strip():
-                raise SpecError(f"{option} is empty; leave it out, or write a text")
+        if self.caption is not None and not (0 < len(self.caption.strip()) <= LONGEST and self.caption.isprintable()):
+            raise SpecError(f"--caption must be one line of 1 to {LONGEST} characters")
+        if self.label is not None and not LABEL.fullmatch(self.label):
+            raise SpecError(f"--label {self.label[:40]!r}: use letters, digits and : . / + - _, such as tab:gates")
+        if self.position == "":
+            raise SpecError("--position is empty; leave it out, or write t or htbp")
         if self.standalone and self.macros:
             raise SpecError("--standalone and --macros are different documents; give only one of them")
         found = self._form(as_json=as_json)

@@ -70,6 +70,9 @@ NEAR = {
     "modules": ["elaa", "ela,elaa", "ela,ela", "ela,", "./mine.py:Gate", "./mine.toml", "/"],
 }
 PATHS = {"--workspace", "--lock", "--output"}
+TEXTS = {"--caption"}
+"""Options that take any line of text."""
+
 ZERO_IS_GOOD = {"--gpus-per-node", "--rank", "--keep", "--threshold", "--margin"}
 
 
@@ -87,6 +90,10 @@ class Option:
     @property
     def is_path(self) -> bool:
         return self.name in PATHS
+
+    @property
+    def is_text(self) -> bool:
+        return self.name in TEXTS
 
     @property
     def near_misses(self) -> list[str]:
