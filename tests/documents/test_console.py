@@ -48,6 +48,7 @@ def test_a_command_of_a_document_has_its_options(
     monkeypatch.chdir(tmp_path)
     (tmp_path / "gate.py").write_text(module_of_the_guide())
     (tmp_path / "mine.py").write_text(module_of_the_guide().replace("class Gate", "class MyAttention"))
+    (tmp_path / "focal.py").write_text("class Focal:\n    def __init__(self, *, gamma: float = 2.0) -> None: ...\n")
     _, words = without_globals(shlex.split(line)[1:])
     command: Any = get_command(build(words, rich=False))
     while subcommands := getattr(command, "commands", None):

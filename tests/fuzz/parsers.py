@@ -544,8 +544,6 @@ def own_record() -> list[bytes]:
     return [json.dumps({"description": OWN_DATA, "folder": "/data/flowers", "signature": "0"}).encode()]
 
 
-OWN_CODE = f'{OWN_DATA[:-1]},"code_version":"ast:0"}}'
-
 OWN_NAME = own_data.name_of("flowers", OWN_DATA)
 
 
@@ -1003,9 +1001,7 @@ PARSERS = (
         (SpecError,),
         ("jobs.data.images", "jobs.data.sizes"),
     ),
-    Parser(
-        "own-description", describe_own, written(OWN_DATA, OWN_CODE), "json", (SpecError,), ("datasets.own", "own_data")
-    ),
+    Parser("own-description", describe_own, written(OWN_DATA), "json", (SpecError,), ("datasets.own", "own_data")),
     Parser("own-record", in_file(read_own_record, f"{OWN_NAME}.json"), own_record, "json", (), ("datasets.own",)),
     Parser("own-coco", scan_own_coco, own_coco, "json", (SpecError,), ("datasets.object_scan",)),
     Parser(

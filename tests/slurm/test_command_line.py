@@ -10,6 +10,9 @@ from attnctl.cli import main
 from tests.slurm.real_cluster import Cluster
 
 SMALL = ["--epochs", "1", "--batch", "128", "--norm-batch", "32", "--input-size", "8"]
+LONG = ["--epochs", "30", *SMALL[2:]]
+"""A run that still trains while the next commands are typed."""
+
 CPUS = ["--gpus-per-node", "0", "--time", "5"]
 
 
@@ -28,7 +31,7 @@ def attnctl(cluster: Cluster, capsys: pytest.CaptureFixture[str]) -> Callable[..
 def test_a_run_starts_only_from_the_weights_of_a_completed_run(
     cluster: Cluster, attnctl: Callable[..., str], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (plain,) = json.loads(attnctl("sweep", "none", *SMALL, *CPUS, "--json"))["runs"]
+    (plain,) = json.loads(attnctl("sweep", "none", *LONG, *CPUS, "--json"))["runs"]
     workspace = ["--workspace", str(cluster.config.workspace.root)]
     sweep = ["sweep", "se", "--init", plain["id"], *SMALL]
     assert main([*workspace, *sweep, "--run-on", "local"]) == 2
@@ -39,7 +42,7 @@ def test_a_run_starts_only_from_the_weights_of_a_completed_run(
     assert f"#SBATCH --dependency=singleton,afterany:{plain['job_id']}\n" in capsys.readouterr().out
     assert main([*workspace, *sweep, *CPUS]) == 0
     assert f"they start when run {plain['id']} is completed, which is " in capsys.readouterr().out
-    attnctl("sweep", "none", *SMALL, *CPUS, "--json", "--wait")
+    attnctl("sweep", "none", *LONG, *CPUS, "--json", "--wait")
     (started,) = json.loads(attnctl("sweep", "se", "--init", plain["id"], *SMALL, *CPUS, "--json", "--wait"))["runs"]
     states = {row["id"]: row["state"] for row in json.loads(attnctl("status", "--json"))["runs"]}
     assert states == {plain["id"]: "completed", started["id"]: "completed"}
