@@ -35,7 +35,7 @@ def decoded(data: bytes, name: str) -> str:
 def parsed(source: str, name: str) -> dict[str, Any]:
     """The document of a TOML text; raises SpecError with the line. name: the file's name in messages."""
     try:
-        return tomllib.loads(source)
+        document = tomllib.loads(source)
     except RecursionError as error:
         raise SpecError(f"{name}: lists and tables are nested too deep") from error
     except ValueError as error:  # a number of thousands of digits raises ValueError, not TOMLDecodeError
@@ -43,6 +43,20 @@ def parsed(source: str, name: str) -> dict[str, Any]:
         at = re.match(r"line (\d+)", location)
         line = int(at[1]) if at else max(1, len(source.splitlines()))
         raise SpecError(f"{name}:{line}: this is not TOML: {problem[:1].lower()}{problem[1:]}") from error
+    for path in _large_numbers(document):
+        raise SpecError(f"{name}:{line_of(source, path)}: a whole number must fit in 64 bits")
+    return document
+
+
+def _large_numbers(document: Any) -> Iterator[Path]:
+    """Where integers stand that TOML does not allow: Python reads them, but cannot print thousands of digits."""
+    left: list[tuple[Path, Any]] = [((), document)]
+    while left:
+        path, value = left.pop()
+        if isinstance(value, int) and not -(2**63) <= value < 2**63:
+            yield path
+        items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+        left += [((*path, key), item) for key, item in items]
 
 
 def _lines(source: str) -> dict[Path, int]:

@@ -136,3 +136,10 @@ def test_invalid_toml_is_reported_with_its_line(source: str, line: int) -> None:
 def test_invalid_utf8_is_reported_with_its_line() -> None:
     with pytest.raises(SpecError, match=r"^my\.toml:3: this is not UTF-8 text"):
         lines.decoded(b"a = 1\n\nb = '\xff'\n", "my.toml")
+
+
+@pytest.mark.parametrize("number", [f"0x{'f' * 9000}", str(2**63), str(-(2**63) - 1)])
+def test_a_whole_number_of_more_than_64_bits_is_refused_with_its_line(number: str) -> None:
+    with pytest.raises(SpecError, match=r"^x\.toml:3: a whole number must fit in 64 bits$"):
+        lines.parsed(f"a = 1\n[b]\nc = [1, {number}]\n", "x.toml")
+    assert lines.parsed(f"a = {2**63 - 1}\nb = {-(2**63)}\n", "x.toml") == {"a": 2**63 - 1, "b": -(2**63)}
