@@ -7,7 +7,7 @@ from dataclasses import replace
 from attnctl.metrics import BY_KEY
 from attnctl.reports.selection import with_columns
 from attnctl.reports.significance import GAIN
-from attnctl.reports.table import ReportTable, all_rows
+from attnctl.reports.table import ReportTable, all_rows, marks_of
 from attnctl.units import quantity
 
 SEEDS = "seeds"
@@ -25,7 +25,7 @@ def brief(table: ReportTable) -> ReportTable:
     if not kept or kept == keys:
         return table
     made = with_columns(table, kept)
-    used = {mark for _, row in all_rows(made) for mark in (*row.marks, *(m for cell in row.cells for m in cell.marks))}
+    used = marks_of(made)
     notes = (*table.notes, f"{quantity(int(counts.pop() or 0), 'seed')} in each row.") if alike else table.notes
     return replace(made, notes=notes, footnotes=tuple(note for note in table.footnotes if note.mark in used))
 

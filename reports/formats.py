@@ -30,6 +30,11 @@ class Format:
     variants: Mapping[str, str] = field(default_factory=dict)
     """Other renderers by the name of the option that asks for them."""
 
+    @property
+    def printed(self) -> bool:
+        """Whether it is LaTeX's table, for a page."""
+        return self.renderer.startswith("attnctl.reports.latex:")
+
     def render(self, table: ReportTable, origins: Sequence[Origin] = (), plots: Sequence[Plot] = ()) -> str:
         """The table in this format. origins, plots: for a page; other formats leave them out."""
         module, _, name = self.renderer.partition(":")

@@ -13,7 +13,7 @@ from typing import Literal
 
 from attnctl.reports.latex_tabular import States, superscript, tabular
 from attnctl.reports.page_blocks import COLUMN, characters, parted
-from attnctl.reports.table import Footnote, ReportTable, all_rows, one_line
+from attnctl.reports.table import Footnote, ReportTable, all_rows, marks_of, one_line
 from attnctl.reports.tex import PREAMBLE, comment, escape, running
 
 PACKAGES = ("booktabs", "graphicx", "siunitx")
@@ -52,6 +52,11 @@ class Layout:
     notes: Literal["below", "threeparttable", "none"] = "below"
     cite: bool = False
 
+    @property
+    def packages(self) -> str:
+        """What the document must load."""
+        return ",".join([*PACKAGES, *([THREE_PARTS] if self.notes == THREE_PARTS else [])])
+
 
 USUAL = Layout()
 
@@ -60,18 +65,15 @@ def render(table: ReportTable, layout: Layout = USUAL) -> str:
     r"""A `table` environment for each part, never wider than \linewidth nor higher than the page."""
     if layout.notes == "none":
         table = _without_notes(table)
-    packages = [*PACKAGES, *([THREE_PARTS] if layout.notes == THREE_PARTS else [])]
     said = States.of(table) if layout.notes != "none" else States({})
     parts = parted(table)
     environment = _environment(parts, layout)
     texts = [*table.notes, *(note.text for note in table.footnotes)]
     apart = sum(map(len, texts)) > LONG_NOTES and bool(table.notes) and layout.notes == "below"
-    out = [rf"% needs \usepackage{{{','.join(packages)}}}", f"{PREAMBLE}%", f"{FIT}%", comment(choice(table, layout))]
+    out = [rf"% needs \usepackage{{{layout.packages}}}", f"{PREAMBLE}%", f"{FIT}%", comment(_choice(parts, layout))]
     for number, part in enumerate(parts):
         last = number == len(parts) - 1
-        used = {
-            mark for _, row in all_rows(part) for mark in (*row.marks, *(m for cell in row.cells for m in cell.marks))
-        }
+        used = marks_of(part)
         footnotes = [note for note in table.footnotes if note.mark in used]
         states = [note for note in said.footnotes if _has(part, note.text)]
         notes = table.notes if last and not apart else ()
@@ -88,13 +90,12 @@ def render(table: ReportTable, layout: Layout = USUAL) -> str:
 
 def render_standalone(table: ReportTable, layout: Layout = USUAL) -> str:
     """A document that compiles as it is, without citations."""
-    packages = [*PACKAGES, *([THREE_PARTS] if layout.notes == THREE_PARTS else [])]
     return "\n".join(
         [
             comment(one_line(table.title) or "a table"),
             r"\documentclass{article}",
             r"\usepackage[a4paper,margin=2cm]{geometry}",
-            rf"\usepackage{{{','.join(packages)}}}",
+            rf"\usepackage{{{layout.packages}}}",
             r"\pagestyle{empty}",
             r"\makeatletter\setlength{\@fptop}{0pt}\makeatother",
             r"\begin{document}",
@@ -107,7 +108,10 @@ def render_standalone(table: ReportTable, layout: Layout = USUAL) -> str:
 
 def choice(table: ReportTable, layout: Layout = USUAL) -> str:
     """How the table is set, in words."""
-    parts = parted(table)
+    return _choice(parted(table), layout)
+
+
+def _choice(parts: Sequence[ReportTable], layout: Layout) -> str:
     widths = [characters(part) for part in parts]
     several = f" in {len(parts)} parts" if len(parts) > 1 else ""
     environment = _environment(parts, layout)

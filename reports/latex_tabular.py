@@ -1,7 +1,7 @@
 r"""The rows and columns of a table as LaTeX's tabular, for booktabs and siunitx.
 
 siunitx aligns what is nothing but a number. Bold and underlined numbers, spreads, intervals and marks are set in
-braces, with blanks as wide as what the widest cell of the column has more: siunitx 2 and 3 set them each in its way.
+braces, padded to the width of the widest cell of the column, because siunitx 2 and 3 set them differently.
 """
 
 from __future__ import annotations

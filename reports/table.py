@@ -208,6 +208,11 @@ def all_rows(table: ReportTable) -> Iterator[tuple[Group, Row]]:
     return ((group, row) for group in table.groups for row in group.rows)
 
 
+def marks_of(table: ReportTable) -> set[str]:
+    """The marks that stand in its rows and cells."""
+    return {mark for _, row in all_rows(table) for mark in (*row.marks, *(m for cell in row.cells for m in cell.marks))}
+
+
 def _plain(value: Any) -> Any:
     if is_dataclass(value):
         return {item.name: _plain(getattr(value, item.name)) for item in fields(value)}

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Literal
 
 from attnctl.files import write_atomic
+from attnctl.values import SpecError
 from attnctl.workspace.layout import RunDir, skip_unreadable
 from attnctl.workspace.records import Record
 
@@ -75,6 +76,18 @@ class Evaluation(Record):
 def is_folder(dataset: str) -> bool:
     """Whether a text means a folder of images, and not the name of a data set."""
     return "/" in dataset or dataset in {".", ".."} or dataset.startswith("~")
+
+
+def folder_of(dataset: str | None, split: EvaluatedSplit) -> Path | None:
+    """The folder of images that a text means; None for a data set's name. Raises SpecError."""
+    if dataset is None or not is_folder(dataset):
+        return None
+    folder = Path(dataset).expanduser()
+    if not folder.is_dir():
+        raise SpecError(f"there is no folder {folder}")
+    if split != "test":
+        raise SpecError("--split is for data sets that attnctl knows; name the folder of the images instead")
+    return folder
 
 
 def dataset_name(dataset: str) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -26,7 +25,7 @@ from attnctl.recipes import own_parts
 from attnctl.settings.config import DataRoots
 from attnctl.sources import blame
 from attnctl.values import SpecError
-from attnctl.workspace.evaluations import EvaluatedSplit, Evaluation, Part, is_folder, mean_metrics
+from attnctl.workspace.evaluations import EvaluatedSplit, Evaluation, Part, folder_of, mean_metrics
 from attnctl.workspace.predictions import Predictions
 
 _TOP = 5
@@ -63,13 +62,9 @@ def open_images(trained: Trained, dataset: str | None, split: EvaluatedSplit, ro
     """The images of a data set, of a folder, or of the run's own data set. Raises SpecError, DataError."""
     spec = trained.spec
     prepare = pictures.preparation(spec)
-    folder = Path(dataset).expanduser() if dataset is not None and is_folder(dataset) else None
+    folder = folder_of(dataset, split)
     if folder is None:
         return evaluated.open_named(spec, dataset or spec.dataset, split, roots, prepare)
-    if not folder.is_dir():
-        raise SpecError(f"there is no folder {folder}")
-    if split != "test":
-        raise SpecError("--split is for data sets that attnctl knows; name the folder of the images instead")
     return evaluated.open_folder(spec, folder, roots, prepare)
 
 

@@ -28,7 +28,7 @@ from attnctl.jobs.tasks.task import Arithmetic, Scores
 from attnctl.settings.config import DataRoots
 from attnctl.sources import blame
 from attnctl.values import SpecError
-from attnctl.workspace.evaluations import EvaluatedSplit, Evaluation, Part, is_folder
+from attnctl.workspace.evaluations import EvaluatedSplit, Evaluation, Part, folder_of
 
 
 @dataclass(frozen=True)
@@ -55,13 +55,9 @@ class ObjectResults:
 def open_images(trained: Trained, dataset: str | None, split: EvaluatedSplit, roots: DataRoots) -> EvaluatedScenes:
     """The images of a data set, of a folder, or of the run's own data set. Raises SpecError, DataError."""
     spec = trained.spec
-    if dataset is None or not is_folder(dataset):
+    folder = folder_of(dataset, split)
+    if folder is None:
         return open_scenes(spec, dataset or spec.dataset, split, roots)
-    folder = Path(dataset).expanduser()
-    if not folder.is_dir():
-        raise SpecError(f"there is no folder {folder}")
-    if split != "test":
-        raise SpecError("--split is for data sets that attnctl knows; name the folder of the images instead")
     return open_folder(spec, folder)
 
 

@@ -9,8 +9,8 @@ import typer
 
 from attnctl.cli import completion, context, output, output_files
 from attnctl.cli.option_groups import Shown
-from attnctl.cli.reporting.options import FormatOptions
-from attnctl.values import SpecError, split_list
+from attnctl.cli.reporting.options import FormatOptions, Rows, TrainedColumn, words_of
+from attnctl.values import SpecError
 
 if TYPE_CHECKING:
     from attnctl.reports.mean_ranks import Ranking
@@ -26,14 +26,8 @@ def ranks(
         ),
     ] = None,
     *,
-    rows: Annotated[
-        list[str] | None,
-        typer.Option(help="Only these rows: names or globs such as '*EAN*' (comma list).", metavar="NAMES"),
-    ] = None,
-    metric: Annotated[
-        str | None,
-        typer.Option(help="The trained column, such as top1 (default: the first).", metavar="KEY", show_default=False),
-    ] = None,
+    rows: Rows = None,
+    metric: TrainedColumn = None,
     diagram: Annotated[
         Path | None,
         typer.Option(help="Draw the critical-difference diagram: .pdf, .svg or .png.", metavar="FILE"),
@@ -62,7 +56,7 @@ def ranks(
         from attnctl.reports.figures import save
 
         save.check_ending(diagram)
-    title, found = _gathered(sweep, tuple(part for text in rows or () for part in split_list(text, "--rows")), metric)
+    title, found = _gathered(sweep, words_of(rows, "--rows"), metric)
     table = written.titled(mean_ranks.table(found, title))
     if written.file is not None:
         from attnctl.files import write_atomic

@@ -69,7 +69,7 @@ def report(
             _print_provenance(index, gathered, behind.cell or "", as_json)
         else:
             table = written.titled(gathered.report.table)
-            if written.printed(form) and not request.options.columns and request.table is None:
+            if form.printed and not request.options.columns and request.table is None:
                 from attnctl.reports.brief import brief
 
                 table = brief(table)

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from attnctl.cli import completion, context, output
-from attnctl.values import SpecError, split_list
+from attnctl.cli.reporting.options import Rows, TrainedColumn, words_of
+from attnctl.values import SpecError
 
 if TYPE_CHECKING:
     from attnctl.cli.reporting.seeds import Plan
@@ -31,14 +32,8 @@ def seeds(
         float | None,
         typer.Option(help="Plan for finding a true gap of X (default: the measured gaps).", metavar="X"),
     ] = None,
-    rows: Annotated[
-        list[str] | None,
-        typer.Option(help="Only these rows: names or globs such as '*EAN*' (comma list).", metavar="NAMES"),
-    ] = None,
-    metric: Annotated[
-        str | None,
-        typer.Option(help="The trained column, such as top1 (default: the first).", metavar="KEY", show_default=False),
-    ] = None,
+    rows: Rows = None,
+    metric: TrainedColumn = None,
     as_json: context.AsJson = False,
 ) -> None:
     """Count the seeds that a comparison needs.
@@ -61,7 +56,7 @@ def seeds(
 
     question = planning.Question(
         target=target,
-        rows=tuple(part for text in rows or () for part in split_list(text, "--rows")),
+        rows=words_of(rows, "--rows"),
         metric=metric,
         width=half_width if half_width is not None else DEFAULT_WIDTH,
         gap=gap,

@@ -37,6 +37,16 @@ PaperOrFile = Annotated[
     ),
 ]
 
+Rows = Annotated[
+    list[str] | None,
+    typer.Option(help="Only these rows: names or globs such as '*EAN*' (comma list).", metavar="NAMES"),
+]
+
+TrainedColumn = Annotated[
+    str | None,
+    typer.Option(help="The trained column, such as top1 (default: the first).", metavar="KEY", show_default=False),
+]
+
 Tables = Annotated[
     list[str] | None,
     typer.Option(help="Only these tables, such as 2 or 2,3 (default: all).", metavar="N,N,...", show_default=False),
@@ -157,8 +167,8 @@ class ShownOptions:
         if self.rename and self.table is not None:
             raise SpecError("--rename is for a comparison; a paper's table has the paper's names")
         options = Options(
-            rows=_parts(self.rows, "--rows"),
-            columns=_parts(self.columns, "--columns"),
+            rows=words_of(self.rows, "--rows"),
+            columns=words_of(self.columns, "--columns"),
             seeds=tuple(_seed(part) for given in self.seed or () for part in split_seeds(given)),
             epoch=self.epoch,
             sort=self.sort or "",
@@ -174,7 +184,7 @@ class ShownOptions:
             paper=self.paper,
             options=options,
             missing=missing,
-            evaluated=_parts(self.evaluated, "--eval"),
+            evaluated=words_of(self.evaluated, "--eval"),
         )
 
 
@@ -285,11 +295,6 @@ class FormatOptions:
         found = self._form(as_json=as_json)
         return replace(found, layout=self._layout(found)) if self._in_latex else found
 
-    @staticmethod
-    def printed(form: Format) -> bool:
-        """Whether it is a table for a page, which has few columns unless more are asked for."""
-        return form.renderer.startswith("attnctl.reports.latex:")
-
     def titled(self, table: ReportTable) -> ReportTable:
         """The table with the given caption and label."""
         title = table.title if self.caption is None else self.caption
@@ -303,7 +308,7 @@ class FormatOptions:
     def _layout(self, form: Format) -> Layout:
         from attnctl.reports import latex
 
-        if not form.renderer.startswith(f"{latex.__name__}:"):
+        if not form.printed:
             raise SpecError("--position, --star, --notes and --cite apply to LaTeX; write to a .tex file")
         if self.position and not latex.POSITION.fullmatch(self.position):
             raise SpecError(f"--position {self.position!r}: use letters of LaTeX's, such as t or htbp")
@@ -321,7 +326,8 @@ class FormatOptions:
         return formats.named("latex" if variant else "terminal", variant)
 
 
-def _parts(given: Sequence[str] | None, option: str) -> tuple[str, ...]:
+def words_of(given: Sequence[str] | None, option: str) -> tuple[str, ...]:
+    """The words of an option that may be typed several times, as comma lists. Raises SpecError."""
     return tuple(part for text in given or () for part in split_list(text, option))
 
 

@@ -1,4 +1,4 @@
-"""What uses the space: every byte of a run counts once, and as what it is."""
+"""What uses the space: every byte of a run is counted once, in the column that it belongs to."""
 
 from __future__ import annotations
 

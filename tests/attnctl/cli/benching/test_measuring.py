@@ -66,7 +66,7 @@ def test_an_interruption_keeps_what_is_measured_and_the_same_command_continues(
     ]
     assert not list(workspace.bench.glob("*.unfinished"))
     measure(workspace, groups, HOW)
-    assert interrupted == [1, 2, 2, 1, 2]  # a command that has ended measures anew
+    assert interrupted == [1, 2, 2, 1, 2]  # after a complete command, everything is measured again
 
 
 def test_another_command_and_damaged_measurements_are_measured_anew(
