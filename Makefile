@@ -20,8 +20,8 @@ test: $(BIN)/.attnctl-dev lint ## every check and every test, on three workers
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 3 --no-loadscope-reorder --durations=25
 
 SECONDS ?= 120
-fuzz: $(BIN)/.attnctl-dev ## hostile input for each parser of others' files: make fuzz SECONDS=120 [PARSER=lock]
-	OMP_NUM_THREADS=1 $(BIN)/python -m tests.fuzz --seconds $(SECONDS) --keep tests/fuzz/cases $(if $(PARSER),--parser $(PARSER))
+fuzz: $(BIN)/.attnctl-dev ## hostile input for each parser of others' files: make fuzz SECONDS=120 [PARSER=lock] [SEED=1]
+	OMP_NUM_THREADS=1 $(BIN)/python -m tests.fuzz --seconds $(SECONDS) --keep tests/fuzz/cases $(if $(PARSER),--parser $(PARSER)) $(if $(SEED),--seed $(SEED))
 
 lint: $(BIN)/.attnctl-dev ## ruff, mypy --strict, import-linter
 	$(BIN)/ruff check .

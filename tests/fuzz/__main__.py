@@ -39,18 +39,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options.add_argument("--keep", type=Path, default=None, help="Folder for what is found (default: none is kept).")
     given = options.parse_args(arguments)
     chosen = [parser for parser in PARSERS if given.parser is None or parser.name in given.parser]
-    found = 0
+    found: list[str] = []
     for parser in chosen:
         begin = time.monotonic()
         seed = engine.random_seed() if given.seed is None else given.seed
         examples = math.ceil(given.examples / 10) if parser.slow else given.examples
         result = engine.run(parser, Plan(parser.seeds(), cases(parser), given.seconds, examples, seed))
-        lines = [summary(parser, result, time.monotonic() - begin)]
-        lines += [f"  {described(parser, finding, given.keep)}" for finding in result.findings]
-        sys.stdout.write("\n".join([*lines, ""]))
-        sys.stdout.flush()
-        found += len(result.findings)
+        lines = [f"{parser.name}, seed {seed}: {described(parser, finding, given.keep)}" for finding in result.findings]
+        shown(summary(parser, result, time.monotonic() - begin), *lines)
+        found += lines
+    if found:
+        shown(f"{len(found)} found in all:", *found)
     return 1 if found else 0
+
+
+def shown(*lines: str) -> None:
+    """Print lines at once: a run may be cut."""
+    sys.stdout.write("".join(f"{line}\n" for line in lines))
+    sys.stdout.flush()
 
 
 def summary(parser: Parser, result: Result, seconds: float) -> str:
@@ -59,13 +65,13 @@ def summary(parser: Parser, result: Result, seconds: float) -> str:
 
 def described(parser: Parser, finding: Finding, keep: Path | None) -> str:
     """A finding as one line; it is written to a file, if wanted."""
-    shown = repr(finding.data[:100])
-    if keep is not None:
-        path = keep / parser.name / hashlib.sha256(finding.data).hexdigest()[:16]
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(finding.data)
-        shown = str(path)
-    return f"{finding.problem}: {shown}"
+    line = f"{finding.problem}: {finding.data[:300]!r}"
+    if keep is None:
+        return line
+    path = keep / parser.name / hashlib.sha256(finding.data).hexdigest()[:16]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(finding.data)
+    return f"{line} in {path}"
 
 
 if __name__ == "__main__":

@@ -9,9 +9,11 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+from tests.fuzz import __main__ as command_line
 from tests.fuzz import engine, inputs
 from tests.fuzz.engine import Plan
 from tests.fuzz.parsers import CASES, HERE, PARSERS, Parser
@@ -91,10 +93,28 @@ def test_each_parser_has_a_name_of_its_own_and_each_case_belongs_to_one() -> Non
 
 
 def test_make_fuzz_runs_all_parsers_or_the_named_one() -> None:
-    command = ["make", "--dry-run", "fuzz", "SECONDS=7", "PARSER=lock"]
+    command = ["make", "--dry-run", "fuzz", "SECONDS=7", "PARSER=lock", "SEED=3"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
-    assert "python -m tests.fuzz --seconds 7 --keep tests/fuzz/cases --parser lock" in done.stdout
-    assert "make fuzz SECONDS=" in (ROOT / ".ci" / "run").read_text(), "CI runs it too"
+    assert "python -m tests.fuzz --seconds 7 --keep tests/fuzz/cases --parser lock --seed 3" in done.stdout
+    assert "make fuzz SECONDS=2 SEED=1" in (ROOT / ".ci" / "run").read_text(), "CI runs it too, with inputs of its own"
+
+
+def test_what_was_found_is_listed_once_more_at_the_end_with_the_seed_that_finds_it_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def parse(_: bytes) -> None:
+        raise ZeroDivisionError("no such number")
+
+    faulty = Parser("faulty", parse, lambda: [b"{}"], "json", (ValueError,), ())
+    quiet = Parser("quiet", lambda _: None, lambda: [b"{}"], "json", (ValueError,), ())
+    monkeypatch.setattr(command_line, "PARSERS", (faulty, quiet))
+    assert command_line.main(["--examples", "1", "--seed", "5", "--keep", str(tmp_path)]) == 1
+    lines = capsys.readouterr().out.splitlines()
+    found = lines[lines.index("2 found in all:") + 1 :]
+    assert len(found) == 2
+    assert set(found) <= set(lines[: -len(found)])
+    for line in found:
+        assert re.fullmatch(rf"faulty, seed 5: ZeroDivisionError at .*: no such number: b'.*' in {tmp_path}/.*", line)
 
 
 def test_each_attack_in_the_page_on_security_has_tests_that_exist() -> None:
