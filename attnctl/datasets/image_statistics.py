@@ -110,8 +110,9 @@ def _moments(image: Image.Image) -> npt.NDArray[np.float64]:
     import numpy as np
 
     small = image.reduce(max(1, min(image.size) // _LARGE))
-    pixels = np.asarray(small, dtype=np.float64).reshape(-1, 3) / 255
-    return np.stack([pixels.mean(axis=0), (pixels**2).mean(axis=0)])
+    counts = np.array(small.histogram(), dtype=np.float64).reshape(3, 256)  # not the pixels: an image can be very long
+    values = np.arange(256) / 255
+    return np.stack([counts @ values, counts @ values**2]) / counts[0].sum()
 
 
 def _rounded(values: npt.NDArray[np.float64]) -> tuple[float, float, float]:

@@ -106,16 +106,15 @@ def canvases(part: Part) -> Canvases:
 
 def _scans(part: Part) -> tuple[list[Image.Image], Integers]:
     """The 8x8 scans of a part of `digits`, and their labels."""
-    from sklearn.datasets import load_digits
-
+    from attnctl.jobs.data.digits import read_scans
     from attnctl.jobs.data.split import stratified
 
-    scans, labels = load_digits(return_X_y=True)
+    scans, labels = read_scans()
     described = describe("digits")
-    train, test = stratified(labels.astype(np.int64), described.test_size, f"{described.name} test")
+    train, test = stratified(labels, described.test_size, f"{described.name} test")
     chosen = train if part == "train" else test
     ink = (scans[chosen].reshape(-1, 8, 8) * (255 / 16)).round().astype(np.uint8)
-    return [Image.fromarray(scan) for scan in ink], labels[chosen].astype(np.int64)
+    return [Image.fromarray(scan) for scan in ink], labels[chosen]
 
 
 class _Drawer:

@@ -132,10 +132,16 @@ def describe(worker: Worker, device: torch.device, threads: int, code: dict[str,
         "hip": torch.version.hip if cuda else None,  # on AMD GPUs, which torch also calls cuda
         "driver": _driver() if cuda else None,
         "cudnn": torch.backends.cudnn.version() if cuda else None,
-        "packages": {item.name: item.version for item in importlib.metadata.distributions() if item.name},
+        "packages": _packages(),
         "commit": f"{code['commit']}{'+' if code.get('patch') else ''}" if code.get("commit") else None,
         "code": code,
     }
+
+
+def _packages() -> dict[str, str]:
+    """The installed packages and their versions; each file of metadata is parsed once."""
+    found = (distribution.metadata for distribution in importlib.metadata.distributions())
+    return {fields["Name"]: fields["Version"] for fields in found if "Name" in fields}
 
 
 def _cpu() -> str:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -41,6 +42,16 @@ def test_a_large_image_is_measured_at_a_fraction_of_its_size(tmp_path: Path) -> 
     Image.fromarray(stripes).save(tmp_path / "1.png")
     found = measure([tmp_path / "1.png"])
     assert (found.side, found.mean, found.std) == (1040, (0.5,) * 3, (0.5,) * 3)
+
+
+def test_a_very_long_image_takes_little_more_memory_than_its_pixels(tmp_path: Path) -> None:
+    Image.new("RGB", (200, 20_000), (255, 0, 51)).save(tmp_path / "1.png")
+    tracemalloc.start()
+    found = measure([tmp_path / "1.png"])
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert (found.side, found.mean) == (200, (1.0, 0.0, 0.2))
+    assert peak < 4 << 20  # NumPy's part; the 4,000,000 pixels as numbers would be 96 MB
 
 
 def test_unreadable_images_are_told(tmp_path: Path) -> None:

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import hashlib
+import subprocess
+import sys
 
+import numpy as np
 import pytest
 import torch
+from sklearn.datasets import load_digits
 
 from attnctl.datasets import describe
 from attnctl.jobs.data import open_data
+from attnctl.jobs.data.digits import read_scans
 from attnctl.jobs.data.memory import Splits
 from attnctl.settings.config import DataRoots
 from tests.jobs.data.conftest import MakeSpec
@@ -20,6 +25,17 @@ GOLDEN_DIGITS = ["7e50dc77a338026a", "7313b63c7825efa8", "372e887cfc7134c9", "04
 def test_digits_are_the_same_bytes_in_every_release(scans: Splits) -> None:
     found = [hashlib.sha256(tensor.numpy().tobytes()).hexdigest()[:16] for part in scans for tensor in part]
     assert found == GOLDEN_DIGITS
+
+
+def test_the_scans_are_those_of_scikit_learn_which_need_not_be_imported() -> None:
+    scans, labels = read_scans()
+    theirs = load_digits(return_X_y=True)
+    assert np.array_equal(scans, theirs[0])
+    assert np.array_equal(labels, theirs[1])
+    code = (
+        "import sys; from attnctl.jobs.data.digits import read_scans; read_scans(); assert 'sklearn' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 def test_digits_agree_with_their_descriptor(scans: Splits) -> None:

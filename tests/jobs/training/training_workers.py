@@ -32,9 +32,7 @@ from attnctl.workspace.records import Request, Resources, Submission, read_event
 TINY: dict[str, Scalar] = {"batch": 256, "norm_batch": 64, "epochs": 2, "warmup_epochs": 0.5, "input_size": 8}
 
 SERVER = multiprocessing.get_context("forkserver")
-SERVER.set_forkserver_preload(
-    ["attnctl.jobs.worker", "attnctl.jobs.training.session", "sklearn.datasets", "torch._dynamo", "sympy"]
-)
+SERVER.set_forkserver_preload(["attnctl.jobs.worker", "attnctl.jobs.training.session", "torch._dynamo", "sympy"])
 
 
 def make_spec(module: str = "se", seed: int = 0, **overrides: Scalar) -> RunSpec:
