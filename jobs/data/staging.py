@@ -12,9 +12,10 @@ from pathlib import Path
 
 from filelock import FileLock
 
-from attnctl.files import own_folder, reason
+from attnctl.files import own_folder, read_regular, reason, write_atomic
 from attnctl.jobs.data.errors import DataError, reading_error
 
+_HALF = ".attnctl-half-"
 _THREADS = 16  # copying many small files mostly waits for the file server
 
 
@@ -22,8 +23,8 @@ def copy_to_node(folder: Path, environ: Mapping[str, str] = os.environ) -> Path:
     """Copy `folder` below SLURM_TMPDIR, TMPDIR or /tmp, once; the first process copies it and the others wait.
 
     The kernel releases the lock of a process that dies while copying, and the next one starts over. A copy belongs to
-    the folder's path and its top-level entries. Raises DataError if the disk is too small, or if another user could
-    have prepared the folder.
+    the folder's path and its top-level entries. Files that a cleaner of old files has deleted from it are copied again.
+    Raises DataError if the disk is too small, or if another user could have prepared the folder.
     """
     base = _local_disk(environ) / f"attnctl-{os.getuid()}"
     try:
@@ -33,19 +34,38 @@ def copy_to_node(folder: Path, environ: Mapping[str, str] = os.environ) -> Path:
         raise DataError(f"{base}: {error.strerror}; {advice}") from error
     target = base / _fingerprint(folder)
     target.mkdir(exist_ok=True)
-    copy = target / "data"
+    copy, count = target / "data", target / "count"
     with FileLock(target / "lock", fallback_to_soft=False):
-        if not copy.exists():
-            partial = target / "partial"
+        if copy.exists() and _recorded(count) == _files(copy):
+            return copy
+        new = not copy.exists()
+        partial = target / "partial" if new else copy  # a copy that other jobs read stays where it is
+        if new:
             shutil.rmtree(partial, ignore_errors=True)
-            try:
-                _copy_tree(folder, partial)
-            except OSError as error:
+        try:
+            _copy_missing(folder, partial)
+        except OSError as error:
+            if new:
                 shutil.rmtree(partial, ignore_errors=True)
-                message = f"cannot copy {folder} to {target}: {reason(error)}; set stage = false under [data]"
-                raise reading_error(message, error) from error
-            partial.rename(copy)  # so that an existing copy is complete
+            message = f"cannot copy {folder} to {target}: {reason(error)}; set stage = false under [data]"
+            raise reading_error(message, error) from error
+        partial.rename(copy)
+        write_atomic(count, str(_files(copy)).encode())
     return copy
+
+
+def _recorded(count: Path) -> int | None:
+    """How many files a copy had when it was complete; None if that is not known."""
+    try:
+        text = read_regular(count).decode()
+    except OSError:
+        return None
+    return int(text) if text.isdecimal() else None
+
+
+def _files(copy: Path) -> int:
+    """How many files there are; cleaners delete whole files."""
+    return sum(not name.startswith(_HALF) for _, _, names in os.walk(copy) for name in names)
 
 
 def _local_disk(environ: Mapping[str, str]) -> Path:
@@ -67,10 +87,21 @@ def _folders(folder: Path) -> list[Path]:
     return [Path(entry.path) for entry in os.scandir(folder) if entry.is_dir()]
 
 
-def _copy_tree(source: Path, target: Path) -> None:
-    """Copy every file below `source`, many at a time, following links. Raises OSError for the first that fails."""
+def _copy_missing(source: Path, target: Path) -> None:
+    """Copy the files below `source` that `target` lacks, many at a time, following links.
+
+    Raises OSError for the first that fails.
+    """
     with ThreadPoolExecutor(_THREADS) as pool:
         for folder, _, names in os.walk(source, followlinks=True):
             copied = target / Path(folder).relative_to(source)
             copied.mkdir(parents=True, exist_ok=True)
-            list(pool.map(shutil.copyfile, (Path(folder, name) for name in names), (copied / name for name in names)))
+            missing = [name for name in names if not (copied / name).exists()]
+            list(pool.map(_copy, (Path(folder, name) for name in missing), (copied / name for name in missing)))
+
+
+def _copy(source: Path, target: Path) -> None:
+    """Copy a file under another name and rename it: nobody reads half of one."""
+    half = target.with_name(_HALF + hashlib.sha256(os.fsencode(target.name)).hexdigest()[:16])
+    shutil.copyfile(source, half)
+    half.rename(target)

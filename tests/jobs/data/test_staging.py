@@ -71,6 +71,22 @@ def test_an_interrupted_copy_is_made_again(source: Path, disk: dict[str, str]) -
     assert contents(copy_to_node(source, disk)) == contents(source)
 
 
+def test_files_that_a_cleaner_deleted_from_the_copy_are_copied_again_and_the_others_stay(
+    source: Path, disk: dict[str, str]
+) -> None:
+    copy = copy_to_node(source, disk)
+    deleted, *kept = sorted(path for path in copy.rglob("*") if path.is_file())
+    inodes = [path.stat().st_ino for path in kept]
+    deleted.unlink()
+    deleted.with_name(".attnctl-half-of-a-killed-process").touch()
+    assert copy_to_node(source, disk) == copy
+    assert deleted.read_bytes() == (source / deleted.relative_to(copy)).read_bytes()
+    assert [path.stat().st_ino for path in kept] == inodes
+    inode = deleted.stat().st_ino
+    copy_to_node(source, disk)
+    assert deleted.stat().st_ino == inode, "complete again"
+
+
 def test_a_disk_that_is_too_small_is_a_one_line_error_and_leaves_nothing(
     source: Path, disk: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
