@@ -1,14 +1,18 @@
-"""A table as one self-contained page: sorted by a click, readable on a phone, each number leading to its runs.
+"""A table as one self-contained page: sorted, filtered, readable on a phone, each number leading to its runs.
 
-The page, its style and its script are in `reports/page/`; jinja escapes every text. Nothing is loaded from elsewhere.
+The page, its style and its script are in `reports/page/`; jinja escapes every text, and the page's policy lets the
+browser run that script and no other. Nothing is loaded from elsewhere.
 """
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
+from importlib.resources import files
 from typing import TYPE_CHECKING
 
 from attnctl.reports.table import (
@@ -29,12 +33,35 @@ if TYPE_CHECKING:
     from jinja2 import Template
 
 _LEADING = re.compile(r"\s*([+-]?\d+(?:\.\d+)?)")
+_HYPHEN = re.compile(r"(?<![\w.)\]])-(?=\.?\d)")
+"""A hyphen that is the minus of a number."""
+
+_SUMMARY = {"what": "", "in": "", "seed": "seed ", "state": ""}
+"""The facts that stand beside a run while it is collapsed, and what precedes them."""
 
 
-def render(table: ReportTable, origins: Sequence[Origin] = (), plots: Sequence[Plot] = ()) -> str:
+@dataclass(frozen=True)
+class Live:
+    """Of a page whose file is written again: how often it reloads itself, and what it says about that."""
+
+    seconds: int
+    words: str
+
+
+def render(
+    table: ReportTable, origins: Sequence[Origin] = (), plots: Sequence[Plot] = (), live: Live | None = None
+) -> str:
     """The page. origins: of the runs behind the numbers, told under the table; plots: drawn below it."""
+    from markupsafe import Markup
+
     sources = _Sources.of(table, origins)
+    script, script_hash = _script()
     return _template().render(
+        live=live,
+        script=Markup(script),  # noqa: S704 - the file of this package
+        script_hash=script_hash,
+        row_runs=_row_runs,
+        summary=_summary,
         title=one_line(table.title) or "Report",
         headers=table.headers,
         columns=table.columns,
@@ -63,6 +90,23 @@ def _template() -> Template:
         finalize=lambda value: one_line(value) if type(value) is str else value,
     )
     return environment.get_template("report.html")
+
+
+@cache
+def _script() -> tuple[str, str]:
+    """The page's script, and its hash as the page's policy names it."""
+    text = files("attnctl.reports").joinpath("page", "page.js").read_text(encoding="utf-8")
+    return text, f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"
+
+
+def _row_runs(row: Row) -> list[str]:
+    """All runs behind the row, each once."""
+    return list(dict.fromkeys(run for cell in row.cells for run in cell.runs))
+
+
+def _summary(origin: Origin) -> list[str]:
+    """What stands beside a run while it is collapsed."""
+    return [_SUMMARY[name] + words for name, words in origin.facts if name in _SUMMARY]
 
 
 @dataclass(frozen=True)
@@ -103,6 +147,7 @@ class _Shown:
     """A cell as the page shows it."""
 
     number: str
+    interval: str
     state: str
     marks: tuple[str, ...]
     target: str
@@ -120,7 +165,8 @@ def _rows(group: Group, table: ReportTable, sources: _Sources) -> Iterator[tuple
             row,
             [
                 _Shown(
-                    number=number,
+                    number=_minus(number.removesuffix(column.show_interval(cell)).rstrip(), column),
+                    interval=_minus(column.show_interval(cell), column),
                     state=state,
                     marks=cell.marks,
                     target=sources.target(cell),
@@ -132,6 +178,11 @@ def _rows(group: Group, table: ReportTable, sources: _Sources) -> Iterator[tuple
                 for cell, column, (number, state) in parts
             ],
         )
+
+
+def _minus(text: str, column: ReportColumn) -> str:
+    """A number as it is printed, with a minus in place of a hyphen."""
+    return text if column.kind == "words" else _HYPHEN.sub("\N{MINUS SIGN}", text)
 
 
 def _order(cell: Cell, column: ReportColumn) -> str:

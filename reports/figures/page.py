@@ -47,7 +47,7 @@ def inline(drawing: Drawing, title: str, prefix: str) -> str:
 
     stream = io.BytesIO()
     with style.styled(_INK, svg_fonttype="none"):
-        save.drawn(drawing, "page").savefig(stream, format="svg", metadata={"Date": None}, transparent=True)
+        save.drawn(drawing, "column").savefig(stream, format="svg", metadata={"Date": None}, transparent=True)
     root = ElementTree.fromstring(stream.getvalue())  # noqa: S314 - matplotlib has just written it
     for parent in root.iter():
         for child in list(parent):

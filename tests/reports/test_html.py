@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import re
-import subprocess
+from collections.abc import Callable, Iterator
 from html.parser import HTMLParser
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from attnctl.reports import html
+from attnctl.reports.figures import page
 from attnctl.reports.table import Cell, Group, Origin, Plot, ReportColumn, ReportTable, Row, all_rows, one_line, texts
-from tests.reports.report_programs import program
+from tests.reports.browser import Browser, browser
+from tests.reports.figures.figure_runs import history, runs
 from tests.reports.report_tables import HOSTILE, comparison, hostile, of_papers, published
 
 ORIGINS = [
@@ -64,7 +64,24 @@ def test_every_cell_is_rendered_as_in_the_table_model(table: ReportTable) -> Non
         for cell, (number, state) in zip(row.cells, texts(row, table.columns, " ± "), strict=True):
             marks = ",".join(cell.marks)
             expected.append(one_line(number) + marks + one_line(state) if number else one_line(state) + marks)
-        assert [" ".join(text.split()) for text in found] == [one_line(text) for text in expected]
+        shown = [" ".join(text.split()).replace("\N{MINUS SIGN}", "-") for text in found]
+        assert shown == [one_line(text) for text in expected]
+
+
+def test_negative_numbers_have_a_minus_and_words_keep_their_hyphens() -> None:
+    columns = (
+        ReportColumn(name="gain", title="gain", signed=True),
+        ReportColumn(name="printed", title="printed"),
+        ReportColumn(name="words", title="words", kind="words"),
+    )
+    cells = (Cell(value=-0.25, interval=(-0.5, 0.0)), Cell(printed="1e-3 (-4)"), Cell(printed="-1 conv-7"))
+    rows = (Row(header=("x -1",), cells=cells),)
+    made = html.render(ReportTable(title="t", headers=("m",), columns=columns, groups=(Group(title="", rows=rows),)))
+    assert '\N{MINUS SIGN}0.25 <span class="interval">[\N{MINUS SIGN}0.50, +0.00]</span>' in made
+    assert "1e-3 (\N{MINUS SIGN}4)" in made
+    assert ">-1 conv-7<" in made
+    assert ">x -1<" in made
+    assert 'data-order="-0.25"' in made
 
 
 def test_nothing_is_loaded_from_elsewhere() -> None:
@@ -84,9 +101,12 @@ def test_every_link_leads_somewhere_and_each_number_to_its_runs() -> None:
     assert set(page.all("href")) <= {f"#{name}" for name in page.all("id")}
     assert len(page.all("id")) == len(set(page.all("id")))
     assert re.search(r'<a href="#runs-1"><strong>94\.11 ± 1\.02</strong></a>', made)
-    assert re.search(r'<li id="runs-1">ResNet18, ResNet18, C10 \(%\) measured: 2 runs,\s+<a href="#run-0a1b">', made)
+    assert re.search(
+        r'<li id="runs-1" data-runs="0a1b 2c3d">ResNet18, ResNet18, C10 \(%\) measured: 2 runs,\s+<a href="#run-0a1b">',
+        made,
+    )
     assert '<a href="#run-ffff"><span class="state">failed: code error</span></a>' in made
-    assert '<article id="run-ffff">' in made
+    assert '<details id="run-ffff" data-runs="ffff">' in made
     assert "<dt>device</dt><dd>NVIDIA H200</dd>" in made
     assert "<figcaption>Top-1</figcaption>" in made
 
@@ -131,51 +151,65 @@ NUMBERS = ReportTable(
     ),
 )
 
-PROBE = """
-<pre id="probe"></pre>
-<script>
+SORTS = """(() => {
   const order = () => [...document.querySelectorAll("tbody")].map((body) =>
     [...body.rows].map((row) => row.cells[0].textContent.trim()).join("|"));
-  const buttons = [...document.querySelectorAll("thead button")];
   const found = {};
-  for (const button of buttons) {
+  for (const button of document.querySelectorAll("thead button")) {
     found[button.textContent] = [1, 2, 3].map(() => {
       button.focus();
       button.click();
       return [button.closest("th").getAttribute("aria-sort"), order(), document.activeElement === button];
     });
   }
+  return {
+    found,
+    sorts: [...document.querySelectorAll("thead [aria-sort]")].map((th) => th.getAttribute("aria-sort")),
+  };
+})()"""
+
+WIDTHS = """(() => {
   const scroll = document.querySelector(".scroll");
   scroll.scrollLeft = 1000;
   const first = document.querySelector("tbody tr:not(.group) th");
-  document.querySelector("#probe").textContent = JSON.stringify({
-    found,
-    sorts: [...document.querySelectorAll("thead th[aria-sort]")].map((th) => th.getAttribute("aria-sort")),
+  return {
     overflow: document.documentElement.scrollWidth - document.documentElement.clientWidth,
     inside: scroll.scrollWidth > scroll.clientWidth,
     stays: Math.round(first.getBoundingClientRect().left - scroll.getBoundingClientRect().left),
     paper: getComputedStyle(document.body).backgroundColor,
-  });
-</script>
-"""
+    letters: [...document.querySelectorAll("svg text")].filter((text) => text.textContent.trim()).map((text) =>
+      text.getBBox().height * Math.hypot(text.getScreenCTM().c, text.getScreenCTM().d)),
+  };
+})()"""
+
+NAMES = """[...document.querySelectorAll("tbody tr")].filter((row) => !row.hidden)
+  .map((row) => row.cells[0].textContent.trim())"""
 
 
-def opened(folder: Path, text: str, *options: str) -> Any:
-    """What the page's probe reports; the browser's console must stay silent."""
-    chromium = program("chromium", "chromium")
-    (folder / "page.html").write_text(text.replace("</body>", PROBE + "</body>"))
-    command = [chromium, "--headless=new", "--no-sandbox", "--disable-gpu", f"--user-data-dir={folder / 'browser'}"]
-    command += ["--enable-logging=stderr", "--virtual-time-budget=2000", "--dump-dom", *options]
-    done = subprocess.run(
-        [*command, (folder / "page.html").as_uri()], capture_output=True, text=True, timeout=120, check=True
-    )
-    assert ":CONSOLE" not in done.stderr, done.stderr
-    (probe,) = re.findall(r'<pre id="probe">(.*?)</pre>', done.stdout, re.DOTALL)
-    return json.loads(probe.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&"))
+@pytest.fixture(scope="module")
+def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    with browser(tmp_path_factory.mktemp("browser")) as made:
+        yield made
 
 
-def test_a_click_sorts_each_group_by_value(tmp_path: Path) -> None:
-    report = opened(tmp_path, html.render(NUMBERS), "--window-size=1400,900")
+@pytest.fixture
+def opened(chromium: Browser, tmp_path: Path) -> Iterator[Callable[..., Browser]]:
+    """Opens a page in a window, at an address within it; the browser's console must stay silent."""
+    chromium.said.clear()
+
+    def call(text: str, address: str = "", *, width: int = 1280) -> Browser:
+        file = tmp_path / "page.html"
+        file.write_text(text)
+        chromium.open("about:blank")
+        chromium.open(file.as_uri() + address, width=width)
+        return chromium
+
+    yield call
+    assert not chromium.said
+
+
+def test_a_click_sorts_each_group_by_value(opened: Callable[..., Browser]) -> None:
+    report = opened(html.render(NUMBERS)).run(SORTS)
     found = report["found"]
     as_it_was = "ela kernel=10|ela kernel=9|se|nam"
     orders = {
@@ -195,22 +229,139 @@ def test_a_click_sorts_each_group_by_value(tmp_path: Path) -> None:
     assert report["sorts"] == ["none"] * 5
 
 
-@pytest.mark.parametrize(("options", "paper"), [((), "rgb(255, 255, 255)"), (("dark",), "rgb(22, 24, 28)")])
-def test_on_a_phone_the_table_scrolls_inside_and_the_rows_keep_their_names(
-    tmp_path: Path, options: tuple[str, ...], paper: str
+def test_sort_and_filter_stand_in_the_address(opened: Callable[..., Browser]) -> None:
+    page = opened(html.render(NUMBERS))
+    page.run("document.querySelector('[data-key=top1] button').click()")
+    page.run(
+        "{const i = document.querySelector('input'); i.value = ' ELA  first'; i.dispatchEvent(new Event('input'))}"
+    )
+    assert page.run("location.hash") == "#sort=-top1&filter=ELA++first"
+    assert page.run(NAMES) == ["first", "ela kernel=9", "ela kernel=10"]
+    assert page.run("document.querySelector('output').textContent") == "2 of 8 rows"
+    again = opened(html.render(NUMBERS), "#sort=-top1&filter=ELA++first")
+    assert again.run(NAMES) == ["first", "ela kernel=9", "ela kernel=10"]
+    assert again.run("document.querySelector('input').value") == "ELA  first"
+    again.run("{const i = document.querySelector('input'); i.value = ''; i.dispatchEvent(new Event('input'))}")
+    for _ in range(2):
+        again.run("document.querySelector('[data-key=top1] button').click()")
+    assert again.run("location.href.includes('#')") is False
+    names = ["ela kernel=10", "ela kernel=9", "se", "nam"]
+    assert again.run(NAMES) == ["first", *names, "second", *names]
+
+
+@pytest.mark.parametrize("address", ["#sort=-nothing&filter=-1.00", "#filter=\u22121.00", "#filter=-1.00&at=gone"])
+def test_a_filter_finds_numbers_whichever_minus_is_typed(opened: Callable[..., Browser], address: str) -> None:
+    assert opened(html.render(NUMBERS), address).run(NAMES) == ["first", "ela kernel=9", "second", "ela kernel=9"]
+
+
+@pytest.mark.parametrize("address", ["#%", "#sort=%&filter=%", "#=", "#&&&=x"])
+def test_an_address_of_anything_shows_all_rows(opened: Callable[..., Browser], address: str) -> None:
+    shown = [name for name in opened(html.render(NUMBERS), address).run(NAMES) if name not in {"first", "second"}]
+    assert len(shown) in ({0} if "filter=%" in address else {8})
+
+
+def test_a_filter_keeps_only_the_runs_of_its_rows(opened: Callable[..., Browser]) -> None:
+    shown = "[...document.querySelectorAll('details, .sets li')].filter((part) => !part.hidden).map((part) => part.id)"
+    made = html.render(comparison(), ORIGINS)
+    assert opened(made, "#filter=diverged").run(shown) == ["run-0a1b"]
+    assert opened(made, "#filter=running").run(shown) == []
+    assert opened(made, "#filter=2c3d").run(shown) == opened(made).run(shown) == ["runs-1", "run-0a1b", "run-2c3d"]
+    assert opened(made, "#filter=2c3d").run(NAMES)[1] == "no attention"
+
+
+def test_a_number_opens_its_run_and_back_returns_to_the_filtered_table(opened: Callable[..., Browser]) -> None:
+    page = opened(html.render(published(), ORIGINS), "#filter=error")
+    assert page.run("document.querySelectorAll('details[open]').length") == 0
+    page.run("document.querySelector('a[href=\"#run-ffff\"]').click()")
+    assert page.run("location.hash") == "#filter=error&at=run-ffff"
+    assert page.run("[...document.querySelectorAll('details[open]')].map((run) => run.id)") == ["run-ffff"]
+    page.run("new Promise((done) => { addEventListener('popstate', done, { once: true }); history.back() })")
+    assert page.run("location.hash") == "#filter=error"
+    assert page.run("document.querySelector('input').value") == "error"
+    assert opened(html.render(published(), ORIGINS), "#run-0a1b").run("document.querySelector('details').open") is True
+
+
+LIVE = html.Live(seconds=3600, words="2 runs: 1 running, 1 completed")
+
+
+def test_a_live_page_reloads_with_its_rows_runs_cursor_and_place(
+    opened: Callable[..., Browser], tmp_path: Path
 ) -> None:
-    dark = ["--blink-settings=preferredColorScheme=0"] if options else []
-    report = opened(tmp_path, html.render(published(), ORIGINS, [PLOT]), "--window-size=500,900", *dark)
+    opened("").before("window.setInterval = (action) => { window.tick = action }")  # the test says when
+    page = opened(html.render(published(), ORIGINS, [PLOT] * 9, LIVE), "#sort=c10&filter=e", width=390)
+    ended = html.render(published(), ORIGINS, [PLOT] * 9).replace("EAN, table", "Now: table")
+    (tmp_path / "page.html").write_text(ended)
+    top = "Math.round(document.querySelector('.plots').getBoundingClientRect().top)"
+    before = page.run(
+        """{
+        document.querySelectorAll("details")[1].open = true;
+        const input = document.querySelector("input");
+        input.focus({ preventScroll: true });
+        input.setSelectionRange(0, 1);
+        document.querySelector(".scroll").scrollLeft = 77;
+        scrollTo(0, 600);
+        getSelection().removeAllRanges();
+        }"""
+        + top
+    )
+    page.run("tick()")
+    page.wait("Page.loadEventFired")
+    assert page.run("document.querySelector('h1').textContent").startswith("Now: table")
+    assert page.run("document.body.dataset.reload ?? null") is None  # all runs have ended: the page stays
+    assert page.run("location.hash") == "#sort=c10&filter=e"
+    assert page.run("[...document.querySelectorAll('details')].map((run) => run.open)") == [False, True, False]
+    assert page.run("document.querySelector('.scroll').scrollLeft") == 77
+    assert page.run("scrollY") > 500
+    assert page.run(top) == before  # although the line above that told of the reloads is gone
+    assert page.run("document.activeElement.selectionEnd") == 1
+    assert page.run("document.querySelector('[data-key=c10]').getAttribute('aria-sort')") == "ascending"
+
+
+def test_a_live_page_says_so_and_reloads_without_scripts_too() -> None:
+    made = html.render(comparison(), live=LIVE)
+    assert '<p class="live" role="status">2 runs: 1 running, 1 completed</p>' in made
+    assert '<noscript><meta http-equiv="refresh" content="3600"></noscript>' in made
+    assert "refresh" not in html.render(comparison())
+
+
+def test_foreign_scripts_do_not_run_even_if_they_were_in_the_page(chromium: Browser, tmp_path: Path) -> None:
+    file = tmp_path / "page.html"
+    file.write_text(html.render(NUMBERS).replace("</main>", "<script>document.title = 'taken'</script></main>"))
+    chromium.open(file.as_uri())
+    assert chromium.run("document.title") == "Numbers"
+    assert chromium.run("document.querySelector('.tools').hidden") is False  # the page's own script does
+    chromium.said.clear()
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_at_both_widths_the_page_fits_and_charts_can_be_read(opened: Callable[..., Browser], width: int) -> None:
+    rows = runs(lambda spec: 90.0 + spec.seed, modules=("none", "ean"), seeds=("0", "1"))
+    plots = page.plots(rows, lambda run: history([50, 60, 70]))
+    assert plots
+    report = opened(html.render(published(), ORIGINS, plots), width=width).run(WIDTHS)
+    assert report["overflow"] == 0
+    assert report["stays"] == 0
+    assert 10 < min(report["letters"]) <= max(report["letters"]) < 22  # pixels of a line
+
+
+@pytest.mark.parametrize(("dark", "paper"), [(False, "rgb(255, 255, 255)"), (True, "rgb(22, 24, 28)")])
+def test_on_a_phone_the_table_scrolls_inside_and_the_rows_keep_their_names(
+    opened: Callable[..., Browser], dark: bool, paper: str
+) -> None:
+    page = opened(html.render(published(), ORIGINS, [PLOT]), width=390)
+    page.prefer("dark" if dark else "light")
+    report = page.run(WIDTHS)
     assert report["overflow"] == 0
     assert report["inside"]
     assert report["stays"] == 0
     assert report["paper"] == paper
 
 
-def test_a_page_of_hostile_text_runs_without_an_error(tmp_path: Path) -> None:
-    report = opened(tmp_path, html.render(hostile()))
-    assert report["overflow"] == 0
+def test_a_page_of_hostile_text_runs_without_an_error(opened: Callable[..., Browser]) -> None:
+    page = opened(html.render(hostile()))
+    assert page.run(WIDTHS)["overflow"] == 0
+    assert page.run("typeof window.alerted") == "undefined"
 
 
-def test_a_long_published_table_opens_without_an_error(tmp_path: Path) -> None:
-    assert opened(tmp_path, html.render(of_papers()["ela:5"]), "--window-size=1400,900")["overflow"] == 0
+def test_a_long_published_table_opens_without_an_error(opened: Callable[..., Browser]) -> None:
+    assert opened(html.render(of_papers()["ela:5"])).run(WIDTHS)["overflow"] == 0
