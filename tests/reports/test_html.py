@@ -297,10 +297,9 @@ def test_a_live_page_reloads_with_its_rows_runs_cursor_and_place(
         document.querySelectorAll("details")[1].open = true;
         const input = document.querySelector("input");
         input.focus({ preventScroll: true });
-        input.setSelectionRange(0, 1);
+        input.setSelectionRange(1, 1);
         document.querySelector(".scroll").scrollLeft = 77;
         scrollTo(0, 600);
-        getSelection().removeAllRanges();
         }"""
         + top
     )
@@ -313,7 +312,7 @@ def test_a_live_page_reloads_with_its_rows_runs_cursor_and_place(
     assert page.run("document.querySelector('.scroll').scrollLeft") == 77
     assert page.run("scrollY") > 500
     assert page.run(top) == before  # although the line above that told of the reloads is gone
-    assert page.run("document.activeElement.selectionEnd") == 1
+    assert page.run("document.activeElement.selectionStart") == 1
     assert page.run("document.querySelector('[data-key=c10]').getAttribute('aria-sort')") == "ascending"
 
 
