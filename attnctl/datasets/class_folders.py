@@ -6,6 +6,7 @@ number is one class in training and another in evaluation."""
 from __future__ import annotations
 
 import os
+import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -31,10 +32,15 @@ def is_image(name: str) -> bool:
 _NAMED = 3  # an error names only the first of many classes
 
 
+def is_hidden(name: str) -> bool:
+    """Whether a file or folder is no part of the data: its name begins with a dot, or an archiver of macOS made it."""
+    return name.startswith(".") or name == "__MACOSX"
+
+
 def class_folders(part: Path) -> list[str]:
     """The names of the class folders in `part`, in the order of their class numbers; raises SpecError."""
     try:
-        return sorted(entry.name for entry in os.scandir(part) if entry.is_dir() and not entry.name.startswith("."))
+        return sorted(entry.name for entry in os.scandir(part) if entry.is_dir() and not is_hidden(entry.name))
     except OSError as error:
         raise SpecError(f"{part} cannot be read: {error.strerror}") from error
 
@@ -76,9 +82,15 @@ def difference(names: Sequence[Sequence[str]], parts: Sequence[str]) -> str:
         return f"{part} has {_some(own)}, {parts[1 - parts.index(part)]} does not"
     for number, (first, second) in enumerate(zip(*names, strict=False)):
         if first != second:
-            return f"class {number} is {first} in {parts[0]} and {second} in {parts[1]}"
+            return f"class {number} is {_shown(first)} in {parts[0]} and {_shown(second)} in {parts[1]}"
     return f"{parts[0]} has {quantity(len(names[0]), 'class')}, {parts[1]} has {len(names[1])}"
 
 
 def _some(names: Sequence[str]) -> str:
-    return first_of(names, _NAMED)
+    return first_of([_shown(name) for name in names], _NAMED)
+
+
+def _shown(name: str) -> str:
+    """A name as it is; one that looks like another, for its blanks or its way to write an accent, in ASCII."""
+    is_plain = name == name.strip() and name == unicodedata.normalize("NFC", name)
+    return name if is_plain else ascii(name)

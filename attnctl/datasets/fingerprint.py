@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
@@ -17,6 +17,7 @@ WHOLE_BYTES = 4 << 30
 """Up to this size all files are digested; of larger data sets, `_SAMPLED` files."""
 
 _SAMPLED = 256
+_WHOLE = "sha256:"
 _THREADS = 16  # reading many small files mostly waits for the disk
 
 
@@ -50,17 +51,29 @@ def signature(files: Iterable[DataFile]) -> str:
     return _hash(item.name + item.numbers for item in files)
 
 
-def content(files: Sequence[DataFile]) -> str:
-    """A digest of the files, or of a sample with all names, sizes and times; raises SpecError. It may take long.
+class Content(NamedTuple):
+    """A digest of a data set's files, or of a sample with all names, sizes and times.
 
-    See `attnctl.datasets.Dataset.content`.
+    text: see `attnctl.datasets.Dataset.content`. digests: of each file that was read.
     """
+
+    text: str
+    digests: Mapping[DataFile, bytes]
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether all files were read."""
+        return self.text.startswith(_WHOLE)
+
+
+def content(files: Sequence[DataFile]) -> Content:
+    """Read the files, or a sample of them, which may take long; raises SpecError."""
     whole = sum(item.size for item in files) <= WHOLE_BYTES
     chosen = files if whole else files[:: max(1, len(files) // _SAMPLED)]
     with ThreadPoolExecutor(_THREADS) as pool:
         digests = dict(zip(chosen, pool.map(_digest, chosen), strict=True))
     lines = (item.name + (b"" if whole else item.numbers) + digests.get(item, b"") for item in files)
-    return f"{'sha256' if whole else 'sample'}:{_hash(lines)}"
+    return Content(f"{_WHOLE if whole else 'sample:'}{_hash(lines)}", digests)
 
 
 def _digest(item: DataFile) -> bytes:

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-from attnctl.datasets.class_folders import class_folders, difference, is_image
+from attnctl.datasets.class_folders import class_folders, difference, is_hidden, is_image
 from attnctl.datasets.fingerprint import DataFile
 from attnctl.units import quantity
 from attnctl.values import SpecError, comma_join, first_of
@@ -23,6 +23,8 @@ from attnctl.values import SpecError, comma_join, first_of
 TRAIN = "train"
 TEST_PARTS = ("val", "valid", "validation", "test")
 """The names of the folder with the evaluated images; the first that exists is used."""
+
+_LIKE_TRAIN = (TRAIN, "training")
 
 _THREADS = 16  # reading many small files mostly waits for the disk
 _SHOWN = 3  # a note names only the first of many
@@ -70,11 +72,16 @@ class ImageFolder:
     @property
     def files(self) -> list[DataFile]:
         """The images of both folders, with their parts in their names."""
-        return [
-            DataFile(f"{part}/".encode() + image.path, self.path(part, image), image.size, image.mtime_ns)
+        trained, others = self.trained()
+        return [*trained, *others]
+
+    def trained(self) -> tuple[list[DataFile], list[DataFile]]:
+        """The images that are trained on and those that are evaluated; of a folder that is split, all and none."""
+        first, second = (
+            [DataFile(f"{part}/".encode() + image.path, self.path(part, image), *image[2:]) for image in images]
             for part, images in zip(self.parts, (self.train, self.test), strict=True)
-            for image in images
-        ]
+        )
+        return first, second
 
     def path(self, part: str, image: ImageFile) -> Path:
         """The path of an image."""
@@ -111,18 +118,23 @@ def _of_one_part(root: Path) -> ImageFolder:
 
 @dataclass
 class _Part:
-    """What a folder holds. folders: class folder -> its images; others: suffix -> number of files."""
+    """What a folder holds. folders: class folder -> its images; others: suffix -> number of files.
+
+    nested: the sub folders of class folders; loose: the images beside the class folders.
+    """
 
     path: Path
     folders: dict[str, list[ImageFile]] = field(default_factory=dict)
     others: Counter[str] = field(default_factory=Counter)
     nested: list[str] = field(default_factory=list)
+    loose: list[str] = field(default_factory=list)
 
     @classmethod
     def read(cls, path: Path) -> _Part:
         """List a part; raises SpecError."""
-        part = cls(path)
         names = class_folders(path)
+        loose = sorted(entry.name for entry in path.iterdir() if is_image(entry.name) and not is_hidden(entry.name))
+        part = cls(path, loose=loose)
         with ThreadPoolExecutor(_THREADS) as pool:
             for name, (images, others, nested) in zip(
                 names, pool.map(_entries, (path / name for name in names)), strict=True
@@ -139,7 +151,7 @@ def _entries(folder: Path) -> tuple[list[ImageFile], Counter[str], list[str]]:
     try:
         with os.scandir(folder) as entries:
             for entry in entries:
-                if entry.name.startswith("."):
+                if is_hidden(entry.name):
                     continue
                 if entry.is_dir():
                     nested.append(f"{folder.name}/{entry.name}")
@@ -164,7 +176,9 @@ def _parts(root: Path) -> tuple[str, str] | None:
     tests = [name for name in TEST_PARTS if name in present]
     if TRAIN in present and tests:
         return TRAIN, tests[0]
-    if TRAIN in present and len([name for name in present if not name.startswith(".")]) == 1:
+    if TRAIN not in present and (similar := sorted(name for name in present if name.lower() in _LIKE_TRAIN)):
+        raise SpecError(f"{root} has {similar[0]}/ but no {TRAIN}/: rename it")
+    if TRAIN in present and len([name for name in present if not is_hidden(name)]) == 1:
         raise SpecError(
             f"{root} has {TRAIN}/ but none of {comma_join(f'{name}/' for name in TEST_PARTS)}: add one, or name "
             f"{root / TRAIN}, of which a fifth is then evaluated"
@@ -178,8 +192,7 @@ def _classes(part: _Part) -> tuple[str, ...]:
     if len(classes) > 1:
         return classes
     if not classes:
-        loose = sum(1 for path in part.path.iterdir() if is_image(path.name))
-        held = f"{quantity(loose, 'image')} and no" if loose else "no"
+        held = f"{quantity(len(part.loose), 'image')} and no" if part.loose else "no"
         raise SpecError(
             f"{part.path} has {held} class folders with images{_ignored_suffixes(part)}; put the images of each class "
             "into a folder of its own"
@@ -195,6 +208,8 @@ def _notes(part: _Part, label: str) -> Iterator[str]:
     """What a training leaves out of a part, or lacks there."""
     if empty := [f"{label}{name}" for name, images in part.folders.items() if not images]:
         yield f"no images in {_some(empty)}"
+    if part.loose:
+        yield f"images in no class folder left out: {_some([label + name for name in part.loose])}"
     if part.others:
         kinds = comma_join(sorted(part.others))
         yield f"{quantity(part.others.total(), 'file')} left out{f' of {label}' if label else ''}: {kinds}"

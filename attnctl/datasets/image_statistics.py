@@ -112,7 +112,8 @@ def _moments(image: Image.Image) -> npt.NDArray[np.float64]:
     small = image.reduce(max(1, min(image.size) // _LARGE))
     counts = np.array(small.histogram(), dtype=np.float64).reshape(3, 256)  # not the pixels: an image can be very long
     values = np.arange(256) / 255
-    return np.stack([counts @ values, counts @ values**2]) / counts[0].sum()
+    moments: npt.NDArray[np.float64] = np.stack([counts @ values, counts @ values**2]) / counts[0].sum()
+    return moments
 
 
 def _rounded(values: npt.NDArray[np.float64]) -> tuple[float, float, float]:

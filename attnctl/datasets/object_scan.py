@@ -46,6 +46,22 @@ class ObjectFolder:
     train: Sequence[Path]
     files: Sequence[DataFile]
 
+    def trained(self) -> tuple[list[DataFile], list[DataFile]]:
+        """The images that are trained on and those that are evaluated."""
+        images = [item for item in self.files if is_image(item.path.name)]
+        train = set(self.train)
+        return [item for item in images if item.path in train], [item for item in images if item.path not in train]
+
+
+def coco_image(folder: Path, name: str) -> str:
+    """The path of an image below the folder of its part, from the `file_name` in an instances file.
+
+    Some tools write it from the data set's folder, as `train/a.jpg`, or with the separators of Windows.
+    """
+    if not {"/", "\\"} & set(name) or (folder / name).is_file():
+        return name
+    return name.replace("\\", "/").removeprefix(f"{folder.name}/")
+
 
 def layout_of(root: Path) -> Literal["coco", "voc", ""]:
     """The layout of a folder; empty if it is neither COCO's nor VOC's."""
@@ -117,7 +133,8 @@ def _coco(root: Path) -> ObjectFolder:
             f"the categories of {labels[0]} and {labels[1]} in {folder} differ: {words}; make them the same"
         )
     images = [
-        [root / part / name for name in _images(document)] for part, document in zip(parts, documents, strict=True)
+        _images(document, root / part, folder / label)
+        for document, part, label in zip(documents, parts, labels, strict=True)
     ]
     masks = all(_has_masks(document) for document in documents)
     read = [folder / label for label in labels] + [path for own in images for path in own]
@@ -151,15 +168,17 @@ def _categories(document: Mapping[str, Any]) -> list[tuple[int, str]]:
     return rows
 
 
-def _images(document: Mapping[str, Any]) -> list[str]:
+def _images(document: Mapping[str, Any], folder: Path, path: Path) -> list[Path]:
+    """The images of a part. folder: of its images; path: of the document, for messages."""
     try:
         names = [str(row["file_name"]) for row in document["images"]]
     except (KeyError, TypeError) as error:
         raise SpecError(f"the images of a COCO instances file cannot be read: {error!r:.80}") from error
-    outside = [name for name in names if not _is_inside(name)]
-    if outside or not names:
-        raise SpecError(f"a COCO instances file {f'names {outside[0]!r:.80}' if outside else 'has no images'}")
-    return names
+    if not names:
+        raise SpecError(f"{path} has no images")
+    if outside := [name for name in names if not _is_inside(name)]:
+        raise SpecError(f"{path} names the image {outside[0]!r:.80}, which is not below {folder}")
+    return [folder / coco_image(folder, name) for name in names]
 
 
 def _is_inside(name: str) -> bool:

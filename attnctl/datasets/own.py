@@ -19,11 +19,12 @@ from typing import Any
 from attnctl import own_data, user_cache
 from attnctl.datasets import fingerprint, folder_scan, image_statistics, object_scan, own_code
 from attnctl.datasets.descriptor import Dataset
+from attnctl.datasets.fingerprint import DataFile
 from attnctl.datasets.folder_scan import ImageFolder
 from attnctl.datasets.object_scan import ObjectFolder
 from attnctl.files import is_file_name, read_regular, reason, write_atomic
 from attnctl.sources import store
-from attnctl.units import quantity
+from attnctl.units import plural, quantity
 from attnctl.values import SpecError, comma_join
 from attnctl.workspace import untrusted_json
 
@@ -181,7 +182,7 @@ def scan(folder: Path) -> ImageFolder | ObjectFolder:
 
 
 def _measure(folder: Path, scanned: ImageFolder | ObjectFolder, split: float, seed: int) -> tuple[Dataset, str]:
-    """The data set, and a note on unreadable images and on how its content is known."""
+    """The data set, and a note on unreadable and repeated images and on how its content is known."""
     if isinstance(scanned, ImageFolder):
         paths = [scanned.path(scanned.parts[0], image) for image in scanned.train]
     else:
@@ -198,11 +199,30 @@ def _measure(folder: Path, scanned: ImageFolder | ObjectFolder, split: float, se
         "test_parts": scanned.parts[1:],
         "split": split,
         "split_seed": seed,
-        "content": content,
+        "content": content.text,
     }
     sampled = "its content is known by names, sizes, times and a sample of the files, since it is large"
-    notes = [seen.note, sampled if content.startswith("sample:") else ""]
+    notes = [seen.note, _repeated(scanned, content.digests) if content.is_whole else sampled]
     return _named(folder.name, values), "; ".join(filter(None, notes))
+
+
+def _repeated(scanned: ImageFolder | ObjectFolder, digests: Mapping[DataFile, bytes]) -> str:
+    """A note on images that are there twice, so that one can be trained on and the other evaluated; else empty."""
+    trained, others = scanned.trained()
+    first: dict[bytes, DataFile] = {}
+    pairs = []
+    for item in trained:
+        earlier = first.setdefault(digests[item], item)
+        if earlier is not item and not others:
+            pairs.append((item, earlier))
+    pairs += [(item, first[digests[item]]) for item in others if digests[item] in first]
+    if not pairs:
+        return ""
+    names = " and ".join(os.fsdecode(item.name) for item in pairs[0])
+    if others:
+        are = plural(len(pairs), "is", "are")
+        return f"{quantity(len(pairs), 'evaluated image')} {are} also trained on, such as {names}"
+    return f"some images are stored twice, and perhaps both trained on and evaluated, such as {names}"
 
 
 def sizes(place: object, counts: tuple[int, int], split: float) -> tuple[int, int]:
@@ -409,7 +429,7 @@ def check_unchanged(dataset: Dataset, folder: Path, signature: str = "") -> Imag
     """
     scanned = scan(folder)
     files = scanned.files
-    if fingerprint.signature(files) != signature and fingerprint.content(files) != dataset.content:
+    if fingerprint.signature(files) != signature and fingerprint.content(files).text != dataset.content:
         raise SpecError(
             f"{dataset.name}: the images in {folder} have changed since the run was planned; restore them, or sweep "
             f"again with --dataset {folder}"

@@ -39,6 +39,8 @@ class Sizes:
 class PartContents:
     """What a part contains. left_out: objects that a training leaves out; damaged: a line per unreadable image.
 
+    cut: the boxes that a training cuts at the edge of their image.
+
     other_files: those of an image folder that are left out. changed: how many images are stored in a form of which a
     training uses only a part, or changes it.
     """
@@ -46,6 +48,7 @@ class PartContents:
     images: int
     objects: int = 0
     left_out: str = ""
+    cut: str = ""
     damaged: tuple[str, ...] = ()
     sizes: Sizes = Sizes()
     other_files: tuple[str, ...] = ()
@@ -143,9 +146,10 @@ def _scenes(dataset: Dataset, roots: DataRoots, through: Through | None, *, maps
         if mapped and isinstance(scenes, CocoScenes):
             scenes.check_maps(range(len(scenes)))
         read = Reader(scenes, training=name == "train", masks=masks, classes=segment or mapped, limit=limit)
-        left = trainable(scenes, masks=masks)[1].summary() if name == "train" and not segment else ""
+        left = trainable(scenes, masks=masks)[1] if name == "train" and not segment else None
+        words = (left.summary(), left.cuts()) if left else ("", "")
         damaged, sizes = _read_scenes(scenes, read, through, name)
-        contents[name] = PartContents(len(scenes), len(scenes.table.objects.labels), left, damaged, sizes)
+        contents[name] = PartContents(len(scenes), len(scenes.table.objects.labels), *words, damaged, sizes)
     return contents
 
 

@@ -17,8 +17,9 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from attnctl.datasets.object_scan import coco_image
 from attnctl.files import read_regular
-from attnctl.jobs.data.coco_rows import MALFORMED, find_faults, whole
+from attnctl.jobs.data.coco_rows import MALFORMED, check_box, find_faults, whole
 from attnctl.jobs.data.errors import DataError, FaultyFilesError, MissingDataError, reading_error
 from attnctl.jobs.data.images import decode
 from attnctl.jobs.data.maps import read_map
@@ -139,7 +140,7 @@ def _indexed(document: Mapping[str, Any], folder: Path, part: str, classes: int 
     owners = _indices(annotations, "image_id", numbers, "image")
     order = np.argsort(owners, kind="stable")
     annotations = [annotations[index] for index in order]
-    files = [str(row["file_name"]) for row in images]
+    files = [coco_image(folder / part, str(row["file_name"])) for row in images]
     _check_files(folder / part, files)
     first = np.searchsorted(owners[order], np.arange(len(images) + 1))
     sizes = np.array([[whole(row, side, "image", 0) for side in ("height", "width")] for row in images], np.int64)
@@ -160,9 +161,8 @@ def _indexed(document: Mapping[str, Any], folder: Path, part: str, classes: int 
 def _objects(annotations: Sequence[Mapping[str, Any]], ids: Integers, outlines: Outlines | None) -> Objects:
     """The annotations as arrays. In the file, a box is x, y, width and height."""
     labels = _indices(annotations, "category_id", ids, "category") + 1
-    wrong = next((row for row in annotations if len(row["bbox"]) != 4), None)
-    if wrong is not None:
-        raise DataError(f"annotation {wrong.get('id')} has bbox {wrong['bbox']} instead of [x, y, width, height]")
+    for row in annotations:
+        check_box(row)
     boxes = np.array([row["bbox"] for row in annotations], np.float64).reshape(-1, 4)
     finite = np.isfinite(boxes).all(1)
     if not finite.all():

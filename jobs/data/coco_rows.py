@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import re
 from collections.abc import Callable, Iterator, Mapping
@@ -78,13 +79,20 @@ def _fault(check: Callable[[str, Any], None], noun: str, row: Any, position: int
     return []
 
 
+def check_box(annotation: Mapping[str, Any]) -> None:
+    """Raise DataError unless the annotation has a list of four values as its box."""
+    box = annotation["bbox"]
+    if not isinstance(box, list) or len(box) != 4:
+        shown = f"{json.dumps(box):.60}"
+        raise DataError(f"annotation {annotation.get('id')} has bbox {shown} instead of [x, y, width, height]")
+
+
 def _check_annotation(row: Mapping[str, Any], known: Mapping[str, set[int]]) -> None:
     for key, noun in (("image_id", "image"), ("category_id", "category")):
         if whole(row, key, "annotation") not in known[noun]:
             raise DataError(f"annotation {row.get('id')} refers to {noun} {row[key]}, which is not in the file")
+    check_box(row)
     box = row["bbox"]
-    if len(box) != 4:
-        raise DataError(f"annotation {row.get('id')} has bbox {box} instead of [x, y, width, height]")
-    if not all(map(math.isfinite, box)):
+    if not all(map(math.isfinite, map(float, box))):
         raise DataError(f"annotation {row.get('id')} has bbox {box}, which is not finite")
     whole(row, "iscrowd", "annotation", 0)

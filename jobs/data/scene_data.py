@@ -118,6 +118,8 @@ class SceneData:
                 raise DataError(f"{dataset.name} has no object to train on; left out: {left_out.summary()}")
             if summary := left_out.summary():
                 log.warning("%s: left out of the training: %s", dataset.name, summary)
+            if cuts := left_out.cuts():
+                log.warning("%s: %s", dataset.name, cuts)
         if model.maps and isinstance(parts.train, coco.CocoScenes):
             parts.train.check_maps(training.tolist())
         if recipe.val_split:

@@ -17,7 +17,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from attnctl.jobs.data.sizes import Size, StoredSize
-from attnctl.units import quantity
+from attnctl.units import plural, quantity
 from attnctl.values import comma_join
 
 Floats = npt.NDArray[np.float32]
@@ -169,6 +169,19 @@ class LeftOut(NamedTuple):
     """Images without an object to train on."""
     first: str
     """The first negative or small box: its image and corners."""
+    cut: int
+    """Boxes that end more than a pixel outside their image; they are cut at its edge, not left out."""
+    objects: int
+    """All of the part."""
+
+    def cuts(self) -> str:
+        """One line about the boxes that are cut; empty if none is."""
+        if not self.cut:
+            return ""
+        many = self.cut * 2 > self.objects
+        doubt = "; are they written as [x, y, width, height] (COCO) or as corners (VOC)?" if many else ""
+        are = plural(self.cut, "is", "are")
+        return f"{self.cut} of {quantity(self.objects, 'box', 'boxes')} {are} cut at the edge of the image{doubt}"
 
     def summary(self) -> str:
         """One line about the training; empty if nothing is left out."""
@@ -203,6 +216,7 @@ def trainable(scenes: Scenes, *, masks: bool) -> tuple[Integers, LeftOut]:
     good &= ~bare
     used = np.unique(images[good])
     invalid = np.flatnonzero(negative | small)
+    cut = ~negative & ~small & (abs(objects.boxes - boxes) > 1).any(1)
     return used, LeftOut(
         negative=int(negative.sum()),
         small=int(small.sum()),
@@ -211,4 +225,6 @@ def trainable(scenes: Scenes, *, masks: bool) -> tuple[Integers, LeftOut]:
         bare=int(bare.sum()),
         images=len(table) - len(used),
         first=f"{scenes.name(int(images[invalid[0]]))} {objects.boxes[invalid[0]].tolist()}" if len(invalid) else "",
+        cut=int(cut.sum()),
+        objects=len(cut),
     )

@@ -113,6 +113,8 @@ def check(
         )
         if part.left_out:
             output.line(f"  not used for training: {part.left_out}")
+        if part.cut:
+            output.line(f"  {part.cut}")
         for line in (*_of_sizes(name, part.sizes), *part.changed, *_of_other_files(part.other_files)):
             output.line(f"  {line}")
     for line in (*notes, *faults):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -47,6 +48,8 @@ def test_what_is_left_out_is_told(tmp_path: Path) -> None:
     root = flowers(tmp_path)
     (root / "tulip").mkdir()
     (root / ".cache").mkdir()
+    (root / "__MACOSX" / "daisy").mkdir(parents=True)
+    image(root / "beside.png")
     (root / "daisy" / ".hidden.png").write_bytes(b"x")
     (root / "daisy" / "notes.txt").write_text("x")
     (root / "rose" / "scan.psd").write_text("x")
@@ -56,6 +59,7 @@ def test_what_is_left_out_is_told(tmp_path: Path) -> None:
     assert len(found.train) == 20
     assert found.notes == (
         "no images in tulip",
+        "images in no class folder left out: beside.png",
         "2 files left out: .psd, .txt",
         "sub folders of class folders left out: rose/more",
     )
@@ -80,6 +84,23 @@ def test_parts_with_different_classes_are_refused(tmp_path: Path) -> None:
         scan(root)
 
 
+@pytest.mark.parametrize(
+    ("first", "second", "words"),
+    [
+        ("rose", "rose ", "train/ has rose, val/ has 'rose '"),
+        ("caf\u00e9", "cafe\u0301", "train/ has caf\u00e9, val/ has 'cafe\\u0301'"),
+    ],
+)
+def test_names_that_look_equal_are_shown_so_that_they_differ(
+    tmp_path: Path, first: str, second: str, words: str
+) -> None:
+    root = flowers(tmp_path, parts=("train", "val"))
+    (root / "train" / "rose").rename(root / "train" / first)
+    (root / "val" / "rose").rename(root / "val" / second)
+    with pytest.raises(SpecError, match=re.escape(words)):
+        scan(root)
+
+
 def _loose(root: Path) -> None:
     image(root / "1.png")
 
@@ -90,6 +111,10 @@ def _one_class(root: Path) -> None:
 
 def _only_train(root: Path) -> None:
     flowers(root, parts=("train",))
+
+
+def _capital(root: Path) -> None:
+    flowers(root, parts=("Train", "val"))
 
 
 def _other_suffixes(root: Path) -> None:
@@ -121,6 +146,7 @@ def _pipe(root: Path) -> None:
         (_loose, "has 1 image and no class folders with images"),
         (_one_class, "has images of one class, daisy; a classifier needs at least two"),
         (_only_train, r"has train/ but none of val/, valid/, validation/, test/: add one, or name .*/train"),
+        (_capital, "has Train/ but no train/: rename it"),
         (_other_suffixes, r"no class folders with images \(files with other suffixes: .heic\)"),
         (_no_test_images, "val has no images"),
         (_dangling, r"gone.png cannot be read: No such file"),

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from attnctl.datasets.object_scan import evaluated_part, layout_of, scan
+from attnctl.jobs.data.coco import index
 from attnctl.values import SpecError
 from tests.fixtures.image_folder import coco_folder, image, voc_folder
 
@@ -53,14 +54,35 @@ def _changed(path: Path, change: Callable[[dict[str, Any]], None]) -> None:
     path.write_text(json.dumps(document))
 
 
+@pytest.mark.parametrize("written", ["{part}/{name}", "{part}\\{name}", "sub\\{name}", "sub/{name}"])
+def test_images_may_be_named_from_the_data_sets_folder_and_as_on_windows(tmp_path: Path, written: str) -> None:
+    root = coco_folder(tmp_path, {"train": 2, "val": 2})
+    for part in ("train", "val"):
+        folder = root / part / ("sub" if "sub" in written else ".")
+        folder.mkdir(exist_ok=True)
+        for path in list((root / part).glob("*.png")):
+            path.rename(folder / path.name)
+        path = root / "annotations" / f"instances_{part}.json"
+        document = json.loads(path.read_text())
+        for row in document["images"]:
+            row["file_name"] = written.format(part=part, name=row["file_name"])
+        path.write_text(json.dumps(document))
+    assert [path.name for path in scan(root).train] == ["0.png", "1.png"]
+    assert index(root, "train", None, masks=False).image(1).size == (40, 36)
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [
         (lambda d: d["categories"].pop(), "the categories of instances_train.json and instances_val.json .* differ"),
         (lambda d: d.pop("images"), "the images of a COCO instances file cannot be read"),
-        (lambda d: d["images"][0].update(file_name="../../x.png"), "names '../../x.png'"),
+        (
+            lambda d: d["images"][0].update(file_name="../../x.png"),
+            "names the image '../../x.png', which is not below .*val",
+        ),
+        (lambda d: d["images"][0].update(file_name="/x.png"), "instances_val.json names the image '/x.png'"),
         (lambda d: d["images"][0].update(file_name="gone.png"), "gone.png cannot be read: No such file"),
-        (lambda d: d["images"][0].update(file_name="\ud800.png"), "names "),
+        (lambda d: d["images"][0].update(file_name="\ud800.png"), "names the image"),
         (lambda d: d["images"].clear(), "has no images"),
         (lambda d: d["categories"].append(d["categories"][0]), "or two of one id"),
         (lambda d: d.update(categories=[1]), "the categories of a COCO instances file cannot be read"),

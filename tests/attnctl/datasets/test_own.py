@@ -235,3 +235,21 @@ def test_changed_images_are_refused(tmp_path: Path) -> None:
     image(root / "rose" / "1.png", 99)
     with pytest.raises(SpecError, match="have changed since the run was planned; restore them, or sweep again"):
         own.check_unchanged(found, root, signature)
+
+
+def test_evaluated_images_that_are_trained_on_are_told(tmp_path: Path) -> None:
+    root = flowers(tmp_path / "parts", parts=("train", "val"))
+    assert own.notes(own.measure(str(root))) == ()
+    for name in ("1.png", "2.png"):
+        shutil.copy(root / "train" / "rose" / name, root / "val" / "daisy" / f"copy of {name}")
+    (note,) = own.notes(own.measure(str(root)))
+    assert note == "2 evaluated images are also trained on, such as val/daisy/copy of 1.png and train/rose/1.png"
+    split = flowers(tmp_path / "split")
+    shutil.copy(split / "rose" / "1.png", split / "daisy" / "again.png")
+    (note,) = own.notes(own.measure(str(split)))
+    names = "./rose/1.png and ./daisy/again.png"
+    assert note == f"some images are stored twice, and perhaps both trained on and evaluated, such as {names}"
+    objects = coco_folder(tmp_path / "coco", {"train": 2, "val": 2})
+    shutil.copy(objects / "train" / "0.png", objects / "val" / "1.png")
+    (note,) = own.notes(own.measure(str(objects)))
+    assert note == "1 evaluated image is also trained on, such as val/1.png and train/0.png"

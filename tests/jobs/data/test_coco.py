@@ -59,6 +59,7 @@ def test_a_training_uses_valid_objects_and_reports_the_others(train: Scenes) -> 
         "[5.0, 5.0, 5.0, 25.0]"
     )
     assert trainable(train, masks=False)[1].bare == 0
+    assert left.cuts() == "1 of 8 boxes is cut at the edge of the image"
     read = Reader(train, training=True, masks=True)
     assert read(0).objects.boxes.tolist() == [[0.5, 1.5, 20.5, 31.75]]
     assert read(1).objects.boxes.tolist() == [[10, 10, 55, 40], [50, 40, 60, 48]]  # cut to the image
@@ -110,7 +111,9 @@ def changed(path: list[Any], value: Any) -> dict[str, Any]:
             [1, 2, float("nan"), 3],
             r"annotation 2 has bbox \[1, 2, nan, 3\], which is not finite",
         ),
-        (["annotations", 1, "bbox"], 5, "is not a COCO instances file"),
+        (["annotations", 1, "bbox"], 5, "annotation 2 has bbox 5 instead of"),
+        (["annotations", 1, "bbox"], {"x": 1}, "annotation 2 has bbox {.x.: 1} instead of"),
+        (["annotations", 1, "bbox"], [1, 2, "wide", 4], "is not a COCO instances file"),
         (["annotations", 1, "segmentation"], [[1, 2, 3, 4, 5, 6, 7]], "instead of x, y pairs"),
         (["categories", 0], None, "it has 2 categories instead of 3"),
         (["images"], [], "it has no images"),

@@ -36,7 +36,7 @@ def test_every_wrong_annotation_is_named() -> None:
         "annotation 0 refers to image 7, which is not in the file",
         "annotation 1 has category_id 'x' instead of a whole number",
         "annotation 2 has bbox [1, 2] instead of [x, y, width, height]",
-        "annotation 3: must be real number, not str",
+        "annotation 3: could not convert string to float: '?'",
         "annotation 4 lacks 'bbox'",
     ]
 

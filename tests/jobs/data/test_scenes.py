@@ -86,9 +86,15 @@ def test_objects_without_a_mask_are_left_out_of_mask_training() -> None:
     assert (learned.tolist(), left.bare, left.images) == ([1], 1, 1)
 
 
+def test_boxes_that_are_cut_are_told_and_many_of_them_raise_a_doubt() -> None:
+    assert LeftOut(0, 0, 0, 0, 0, 0, "", 0, 9).cuts() == ""
+    assert LeftOut(0, 0, 0, 0, 0, 0, "", 2, 9).cuts() == "2 of 9 boxes are cut at the edge of the image"
+    assert "are they written as [x, y, width, height]" in LeftOut(0, 0, 0, 0, 0, 0, "", 5, 9).cuts()
+
+
 def test_the_summary_lists_everything_that_is_left_out() -> None:
-    assert LeftOut(0, 0, 0, 0, 0, 0, "").summary() == ""
-    words = LeftOut(2, 0, 3, 0, 0, 1, "image 7 [1.0]").summary()
+    assert LeftOut(0, 0, 0, 0, 0, 0, "", 0, 9).summary() == ""
+    words = LeftOut(2, 0, 3, 0, 0, 1, "image 7 [1.0]", 0, 9).summary()
     assert words.startswith("2 boxes of negative size")
     assert "3 crowds" in words
     assert words.endswith("image 7 [1.0]")
