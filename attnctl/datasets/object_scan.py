@@ -7,7 +7,7 @@ in ImageSets/Main. The training part's name begins with `train`, that of the eva
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +18,7 @@ from attnctl.datasets.class_folders import difference, is_image
 from attnctl.datasets.fingerprint import DataFile, data_file
 from attnctl.files import read_regular
 from attnctl.spec import Task
-from attnctl.units import quantity
+from attnctl.units import plural, quantity
 from attnctl.values import SpecError, comma_join
 from attnctl.workspace import untrusted_json
 
@@ -35,6 +35,7 @@ class ObjectFolder:
     """Images with objects. names: of the classes, in the order of their labels. train: the paths of its images.
 
     files: all that a training reads, in the order of their names. counts: images in the training and the other part.
+    notes: what may be wrong.
     """
 
     root: Path
@@ -45,6 +46,7 @@ class ObjectFolder:
     counts: tuple[int, int]
     train: Sequence[Path]
     files: Sequence[DataFile]
+    notes: tuple[str, ...] = ()
 
     def trained(self) -> tuple[list[DataFile], list[DataFile]]:
         """The images that are trained on and those that are evaluated."""
@@ -109,6 +111,15 @@ def _chosen(root: Path, names: Sequence[str], where: str) -> tuple[str, str]:
     return trains[0], tests[0]
 
 
+def _similar(names: Sequence[str]) -> Iterator[str]:
+    """A note on each two classes that may be meant as one."""
+    known: dict[str, str] = {}
+    for name in names:
+        other = known.setdefault(name.casefold(), name)
+        if other is not name:
+            yield f"{other!r} and {name!r} are two classes"
+
+
 def _evaluated(names: Sequence[str]) -> Sequence[str]:
     return next((found for test in _TESTS if (found := [name for name in names if name.startswith(test)])), [])
 
@@ -147,6 +158,7 @@ def _coco(root: Path) -> ObjectFolder:
         counts=(len(images[0]), len(images[1])),
         train=images[0],
         files=_files(root, read),
+        notes=tuple(_similar([name for _, name in names[0]])),
     )
 
 
@@ -232,7 +244,15 @@ def _voc(root: Path) -> ObjectFolder:
         counts=(len(stems[0]), len(stems[1])),
         train=images[: len(stems[0])],
         files=_files(root, [*lists_read, *annotations, *images]),
+        notes=(*_similar(names), *_in_both(stems)),
     )
+
+
+def _in_both(stems: Sequence[Sequence[str]]) -> Iterator[str]:
+    """A note on images in both lists."""
+    if both := sorted(set(stems[0]) & set(stems[1])):
+        are = plural(len(both), "is", "are")
+        yield f"{quantity(len(both), 'evaluated image')} {are} also trained on, such as {both[0]}"
 
 
 def _stems(path: Path, known: Collection[str]) -> list[str]:

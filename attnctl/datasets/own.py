@@ -149,8 +149,7 @@ def measure(text: str) -> Dataset:
         dataset, note = _measure(folder, scanned, split, reference.seed)
         description = own_data.DESCRIPTIONS[dataset.name]
         user_cache.write(_CACHE, key, {"name": dataset.name, "description": description, "note": note})
-    left_out = scanned.notes if isinstance(scanned, ImageFolder) else ()
-    notes = (*left_out, *([note] if note else ()))
+    notes = (*scanned.notes, *([note] if note else ()))
     MEASURED[dataset.name] = Measured(dataset, folder, signature, notes, str(folder))
     return dataset
 

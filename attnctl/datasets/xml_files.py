@@ -17,18 +17,21 @@ _MULTIBYTE = frozenset(
 
 
 def parse(content: bytes) -> ElementTree.Element:
-    """The root element; raises ValueError whose text follows the name of the file."""
+    """The root element; names are without their namespaces. Raises ValueError whose text follows the file's name."""
     declared = _DECLARED.match(content)
     encoding = declared[1].decode("ascii") if declared else "utf-8"
     try:
         text: bytes | str = content.decode(encoding) if _is_multibyte(encoding) else content
-        return ElementTree.fromstring(text)  # noqa: S314 expat limits the expansion of entities
+        root = ElementTree.fromstring(text)  # noqa: S314 expat limits the expansion of entities
     except UnicodeDecodeError as error:
         raise ValueError(f"is not XML in its encoding {encoding}: {error}") from error
     except ElementTree.ParseError as error:
         raise ValueError(f"is not XML: {error}") from error
     except (ValueError, LookupError) as error:
         raise ValueError(f"is in the encoding {encoding}, which cannot be read; convert it to UTF-8") from error
+    for element in root.iter():
+        element.tag = element.tag.rpartition("}")[2]
+    return root
 
 
 def _is_multibyte(encoding: str) -> bool:

@@ -61,7 +61,7 @@ def read(data: bytes, name: str, source: str, find: Callable[[str], papers.Paper
 def _check_header(names: Sequence[str], name: str) -> None:
     twice = next((column for k, column in enumerate(names) if column in names[:k]), None)
     if "" in names:
-        raise SpecError(f"{name}:1: a column has no name")
+        raise SpecError(f"{name}:1: a column has no name; pandas leaves the index out with to_csv(index=False)")
     if twice is not None:
         raise SpecError(f"{name}:1: column {twice!r} appears twice")
     for column in names:

@@ -104,6 +104,25 @@ def test_parts_must_be_clear(tmp_path: Path) -> None:
         scan(three)
 
 
+def test_classes_that_look_like_one_and_images_in_both_lists_are_told(tmp_path: Path) -> None:
+    root = voc_folder(tmp_path, {"train": 3, "val": 2})
+    assert scan(root).notes == ()
+    path = root / "Annotations" / "train0.xml"
+    path.write_text(path.read_text().replace("cup", "Cup"))
+    lists = root / "ImageSets" / "Main"
+    (lists / "val.txt").write_text((lists / "val.txt").read_text() + "\ntrain1\n")
+    assert scan(root).notes == (
+        "'Cup' and 'cup' are two classes",
+        "1 evaluated image is also trained on, such as train1",
+    )
+    coco = coco_folder(tmp_path / "coco", {"train": 1, "val": 1})
+    for part in ("train", "val"):
+        _changed(
+            coco / "annotations" / f"instances_{part}.json", lambda d: d["categories"].append({"id": 9, "name": "cup"})
+        )
+    assert scan(coco).notes == ("'cup' and 'cup' are two classes",)
+
+
 def test_wrong_voc_files_are_refused(tmp_path: Path) -> None:
     root = voc_folder(tmp_path, {"train": 2, "val": 2})
     (root / "Annotations" / "train0.xml").write_text("<annotation><object/></annotation>")

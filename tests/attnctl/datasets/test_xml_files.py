@@ -48,3 +48,10 @@ def test_texts_are_read_in_the_declared_encoding(encoding: str, folder: str) -> 
 def test_what_cannot_be_read_is_said_with_its_encoding(content: bytes, words: str) -> None:
     with pytest.raises(ValueError, match=words):
         xml_files.parse(content)
+
+
+def test_names_are_read_without_their_namespaces() -> None:
+    root = xml_files.parse(
+        b'<annotation xmlns="http://example.org/v"><v:object xmlns:v="urn:v"><name>cup</name></v:object></annotation>'
+    )
+    assert [element.tag for element in root.iter()] == ["annotation", "object", "name"]
