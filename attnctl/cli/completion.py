@@ -63,10 +63,11 @@ def models(incomplete: str) -> list[str]:
 def datasets(incomplete: str) -> list[str]:
     """The data sets."""
     from attnctl import datasets
-    from attnctl.datasets import own
+    from attnctl.datasets import hub, own
 
     recorded = _of_workspace(lambda config: own.recorded(config.workspace.datasets))
-    return [*last_of_list(incomplete, (*datasets.names(), *recorded)), *_folders(incomplete)]
+    cached = [f"{hub.PREFIX}{name}" for name in hub.cached_names()] if hub.PREFIX in incomplete else []
+    return [*last_of_list(incomplete, (*datasets.names(), *recorded, *cached)), *_folders(incomplete)]
 
 
 def _folders(incomplete: str) -> list[str]:

@@ -6,7 +6,7 @@ from functools import cache
 from pathlib import Path
 
 from attnctl import own_data
-from attnctl.datasets import object_scan, own
+from attnctl.datasets import hub, object_scan, own
 from attnctl.datasets.descriptor import Archive, DataFile, Dataset
 from attnctl.datasets.detection import SCENES, VOC_ANNOTATED
 from attnctl.sources import plugins
@@ -157,6 +157,8 @@ def missing_files(dataset: Dataset, folder: Path | None) -> list[str]:
     """The missing files of a data set in its folder; an archive in or beside the folder counts as its files."""
     if dataset.code:  # what it reads is not known
         return []
+    if dataset.columns and folder is not None:
+        return hub.missing_files(folder)
     if dataset.is_own and folder is not None:
         parts = (*dataset.train_parts, *dataset.test_parts)
         needed = object_scan.VOC_FOLDERS if dataset.layout == "voc" else parts

@@ -89,6 +89,8 @@ class Dataset:
     """A user's own data set that is made by code: the class or function, such as `flowers:make`."""
     code_version: str = ""
     """The version of the file with that code."""
+    columns: tuple[str, ...] = ()
+    """A user's own data set of Hugging Face: the columns of its images and of their classes."""
     load: str = ""
     """Layout `loaded`: `module:function` that maps the folder (or None) to the training and the test set, each
     as (images, labels): arrays (n, 3, H, W) of bytes and (n,) of whole numbers."""

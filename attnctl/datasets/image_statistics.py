@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import io
 import statistics
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from attnctl.datasets.class_folders import IMAGE_FORMATS
 from attnctl.files import read_regular
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
     from PIL import Image
+
+Item = TypeVar("Item")
 
 SAMPLED = 2000
 """So many images are measured, evenly spaced in their order."""
@@ -33,14 +35,14 @@ _LEAST_STD = 0.01  # images of one colour have no deviation to divide by
 class ImageStatistics:
     """side: the median short side in pixels. mean, std: of red, green and blue, in 0..1; each image counts alike.
 
-    unreadable: the paths of sampled images that cannot be read. measured: the number of the others.
+    unreadable: the sampled images that cannot be read. measured: the number of the others.
     """
 
     side: int
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
     measured: int
-    unreadable: tuple[Path, ...] = ()
+    unreadable: tuple[object, ...] = ()
 
     @property
     def note(self) -> str:
@@ -59,13 +61,18 @@ def sampled(count: int, most: int | None = None) -> Sequence[int]:
 
 def measure(paths: Sequence[Path]) -> ImageStatistics:
     """Measure a sample of these images; raises SpecError if none can be read."""
-    chosen = [paths[number] for number in sampled(len(paths))]
+    return measure_encoded(paths, read_regular)
+
+
+def measure_encoded(items: Sequence[Item], read: Callable[[Item], bytes]) -> ImageStatistics:
+    """Measure a sample of encoded images; raises SpecError if none can be read. Its message has the text of an item."""
+    chosen = [items[number] for number in sampled(len(items))]
     with ThreadPoolExecutor(_THREADS) as pool:
-        answers = list(pool.map(_measure, chosen))
+        answers = list(pool.map(lambda item: _measure(item, read), chosen))
     known = [answer for answer in answers if answer is not None]
     if not known:
         raise SpecError(f"none of {quantity(len(chosen), 'image')} can be read, such as {chosen[0]}")
-    return _combined(known, tuple(path for path, answer in zip(chosen, answers, strict=True) if answer is None))
+    return _combined(known, tuple(item for item, answer in zip(chosen, answers, strict=True) if answer is None))
 
 
 def measure_decoded(images: Iterable[Image.Image]) -> ImageStatistics:
@@ -73,7 +80,7 @@ def measure_decoded(images: Iterable[Image.Image]) -> ImageStatistics:
     return _combined([(min(image.size), _moments(image)) for image in images], ())
 
 
-def _combined(known: Sequence[tuple[int, npt.NDArray[np.float64]]], unreadable: tuple[Path, ...]) -> ImageStatistics:
+def _combined(known: Sequence[tuple[int, npt.NDArray[np.float64]]], unreadable: tuple[object, ...]) -> ImageStatistics:
     import numpy as np
 
     first, second = (np.mean([moments[number] for _, moments in known], axis=0) for number in (0, 1))
@@ -87,14 +94,14 @@ def _combined(known: Sequence[tuple[int, npt.NDArray[np.float64]]], unreadable: 
     )
 
 
-def _measure(path: Path) -> tuple[int, npt.NDArray[np.float64]] | None:
+def _measure(item: Item, read: Callable[[Item], bytes]) -> tuple[int, npt.NDArray[np.float64]] | None:
     """The short side of an image, and its (2, 3) means of pixels and of squared pixels; None if it cannot be read."""
     from PIL import Image
 
     from attnctl.datasets.pixels import DAMAGED, is_deep, is_too_large, scaled
 
     try:
-        with Image.open(io.BytesIO(read_regular(path)), formats=IMAGE_FORMATS) as image:
+        with Image.open(io.BytesIO(read(item)), formats=IMAGE_FORMATS) as image:
             side = min(image.size)
             if is_too_large(image):
                 return None

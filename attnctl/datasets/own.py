@@ -10,17 +10,19 @@ from __future__ import annotations
 import json
 import math
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from attnctl import own_data, user_cache
-from attnctl.datasets import fingerprint, folder_scan, image_statistics, object_scan, own_code
+from attnctl.datasets import fingerprint, folder_scan, hub, image_statistics, object_scan, own_code
 from attnctl.datasets.descriptor import Dataset
-from attnctl.datasets.fingerprint import DataFile
+from attnctl.datasets.fingerprint import Content, DataFile
 from attnctl.datasets.folder_scan import ImageFolder
+from attnctl.datasets.hub import HubFolder
+from attnctl.datasets.image_statistics import ImageStatistics
 from attnctl.datasets.object_scan import ObjectFolder
 from attnctl.files import is_file_name, read_regular, reason, write_atomic
 from attnctl.sources import store
@@ -37,7 +39,6 @@ _VERSION = 1
 """Of the reading and the measuring; raised when one of them changes the results."""
 
 _CACHE = "own-data"
-_HUB = "hf:"
 _SUFFIX = ".json"
 _SMALLEST, _LARGEST_SIDE, _SIDE_STEP = 32, 224, 32
 _SMALL = 64  # up to this side a network for small images is the default
@@ -83,16 +84,11 @@ MEASURED: dict[str, Measured] = {}
 
 def is_reference(text: str) -> bool:
     """Whether a name refers to a user's folder or file, and not to a registered data set."""
-    return "/" in text or text.startswith((".", "~", _HUB)) or text.partition(":")[0].endswith(".py")
+    return "/" in text or text.startswith((".", "~", hub.PREFIX)) or text.partition(":")[0].endswith(".py")
 
 
 def parse(text: str) -> Reference:
     """The folder that `./flowers` or `./flowers:test=0.3+seed=1` names; raises SpecError."""
-    if text.startswith(_HUB):
-        raise SpecError(
-            f"dataset {text!r}: {_HUB} is not read; load it in a function of yours and name that, such as "
-            f"{own_code.EXAMPLE}"
-        )
     try:
         path, options = (text, "") if Path(text).expanduser().is_dir() else _divided(text)
         folder = Path(path).expanduser()
@@ -106,17 +102,30 @@ def parse(text: str) -> Reference:
 
 def _split_options(text: str, options: str) -> tuple[float | None, int]:
     """The fraction and the seed of `test=0.3+seed=1`; raises SpecError. text: all that was typed, for the message."""
-    given = dict(part.partition("=")[::2] for part in options.split("+")) if options else {}
+    return _split_of(text, _given(text, options, _OPTIONS), _OPTIONS)
+
+
+def _given(text: str, options: str, known: Mapping[str, str]) -> dict[str, str]:
+    """What was typed after the colon; raises SpecError for another name. known: with an example of each."""
+    given = {name: value for name, _, value in (part.partition("=") for part in options.split("+") if options)}
+    if set(given) - set(known):
+        raise _wrong_options(text, known)
+    return given
+
+
+def _split_of(text: str, given: Mapping[str, str], known: Mapping[str, str]) -> tuple[float | None, int]:
     try:
-        if set(given) - set(_OPTIONS):
-            raise ValueError
         test, seed = float(given["test"]) if "test" in given else None, int(given.get("seed", 0))
         if not 0 <= seed < 1 << 32 or (test is not None and not 0 < test < 1):
             raise ValueError
     except ValueError as error:
-        forms = comma_join(f"{name}={example}" for name, example in _OPTIONS.items())
-        raise SpecError(f"dataset {text!r}: after the colon there can be {forms}; joined by +") from error
+        raise _wrong_options(text, known) from error
     return test, seed
+
+
+def _wrong_options(text: str, known: Mapping[str, str]) -> SpecError:
+    forms = comma_join(f"{name}={example}" for name, example in known.items())
+    return SpecError(f"dataset {text!r}: after the colon there can be {forms}; joined by +")
 
 
 def _divided(text: str) -> tuple[str, str]:
@@ -131,27 +140,78 @@ def measure(text: str) -> Dataset:
     """
     if own_code.is_reference(text):
         return _measure_code(text)
+    if hub.is_reference(text):
+        return _measure_hub(text)
     reference = parse(text)
     folder = Path(os.path.abspath(reference.folder))  # noqa: PTH100 resolve would give a link's target
+    if not hub.missing_files(folder):
+        raise SpecError(f"{folder} holds a data set that `datasets` saved; name it as {hub.PREFIX}{folder}")
     scanned = scan(folder)
     is_split = isinstance(scanned, ImageFolder) and scanned.is_split
     if not is_split and (reference.test is not None or reference.seed):
         raise SpecError(f"{folder} has {scanned.parts[0]}/ and {scanned.parts[1]}/, so it is not split")
-    signature = fingerprint.signature(scanned.files)
     split = (SPLIT if reference.test is None else reference.test) if is_split else 0.0
-    key = user_cache.key_of(str(folder), signature, split, reference.seed, _VERSION)
+
+    def measured() -> tuple[Dataset, str]:
+        return _measure(folder, scanned, split, reference.seed)
+
+    return _measured_once(folder, scanned, (split, reference.seed), measured, scanned.notes, str(folder))
+
+
+def _measured_once(
+    folder: Path,
+    scanned: ImageFolder | ObjectFolder | HubFolder,
+    options: tuple[object, ...],
+    measure_it: Callable[[], tuple[Dataset, str]],
+    notes: Sequence[str],
+    text: str,
+) -> Dataset:
+    """The data set as it was measured, or `measure_it` if its files or the options are others than in the cache."""
+    signature = fingerprint.signature(scanned.files)
+    key = user_cache.key_of(str(folder), signature, *options, _VERSION)
     cached = user_cache.read(_CACHE, key) or {}
     try:
         name, description, note = (str(cached[key]) for key in ("name", "description", "note"))
         own_data.remember(name, description)
         dataset = describe(name)
     except (KeyError, SpecError, ValueError):
-        dataset, note = _measure(folder, scanned, split, reference.seed)
+        dataset, note = measure_it()
         description = own_data.DESCRIPTIONS[dataset.name]
         user_cache.write(_CACHE, key, {"name": dataset.name, "description": description, "note": note})
-    notes = (*scanned.notes, *([note] if note else ()))
-    MEASURED[dataset.name] = Measured(dataset, folder, signature, notes, str(folder))
+    MEASURED[dataset.name] = Measured(dataset, folder, signature, (*notes, *([note] if note else ())), text)
     return dataset
+
+
+def _measure_hub(text: str) -> Dataset:
+    from attnctl.datasets import arrow_images
+
+    arrow_images.check_installed()
+    known = {**_OPTIONS, **hub.OPTIONS}
+    path, options = _divided(text)
+    given = _given(text, options, known)
+    test, seed = _split_of(text, given, known)
+    name = path.removeprefix(hub.PREFIX)
+    folder = hub.find(name, given.get("config", ""))
+    scanned = hub.scan(folder)
+    if not scanned.is_split and (test is not None or seed):
+        raise SpecError(f"{text} has the splits {' and '.join(scanned.parts)}, so it is not split")
+    split = (SPLIT if test is None else test) if scanned.is_split else 0.0
+    columns = given.get("image", ""), given.get("label", "")
+
+    def measured() -> tuple[Dataset, str]:
+        parts = arrow_images.open_parts(scanned, *columns)
+        seen = arrow_images.measure(parts[0])
+        content = fingerprint.content(scanned.files)
+        counts = len(parts[0].labels), 0 if scanned.is_split else len(parts[1].labels)
+        values = {
+            **class_values(parts[0].class_names, seen.side),
+            **_measured_values(folder, counts, seen, scanned.parts, (split, seed), content),
+            "columns": (parts[0].image, parts[0].label),
+        }
+        notes = arrow_images.untrained(parts[0]), seen.note, _of_content(content)
+        return _named(Path(name).name, values), "; ".join(filter(None, notes))
+
+    return _measured_once(folder, scanned, (split, seed, *columns, hub.PREFIX), measured, (), path)
 
 
 def _measure_code(text: str) -> Dataset:
@@ -189,20 +249,39 @@ def _measure(folder: Path, scanned: ImageFolder | ObjectFolder, split: float, se
     seen = image_statistics.measure(paths)
     content = fingerprint.content(scanned.files)
     values = {
-        "version": _VERSION,
         **(_of_classes(scanned, seen.side) if isinstance(scanned, ImageFolder) else _of_objects(scanned)),
-        **dict(zip(("train_size", "test_size"), sizes(folder, scanned.counts, split), strict=True)),
+        **_measured_values(folder, scanned.counts, seen, scanned.parts, (split, seed), content),
+    }
+    repeated = _repeated(scanned, content.digests) if content.is_whole else ""
+    return _named(folder.name, values), "; ".join(filter(None, (seen.note, _of_content(content), repeated)))
+
+
+def _measured_values(
+    folder: Path,
+    counts: tuple[int, int],
+    seen: ImageStatistics,
+    parts: tuple[str, str],
+    split: tuple[float, int],
+    content: Content,
+) -> dict[str, Any]:
+    """The fields of a description that every data set of files has. split: the fraction and the seed."""
+    return {
+        "version": _VERSION,
+        **dict(zip(("train_size", "test_size"), sizes(folder, counts, split[0]), strict=True)),
         "mean": seen.mean,
         "std": seen.std,
-        "train_parts": scanned.parts[:1],
-        "test_parts": scanned.parts[1:],
-        "split": split,
-        "split_seed": seed,
+        "train_parts": parts[:1],
+        "test_parts": parts[1:],
+        "split": split[0],
+        "split_seed": split[1],
         "content": content.text,
     }
+
+
+def _of_content(content: Content) -> str:
+    """A note on content that is known by a sample only."""
     sampled = "its content is known by names, sizes, times and a sample of the files, since it is large"
-    notes = [seen.note, _repeated(scanned, content.digests) if content.is_whole else sampled]
-    return _named(folder.name, values), "; ".join(filter(None, notes))
+    return "" if content.is_whole else sampled
 
 
 def _repeated(scanned: ImageFolder | ObjectFolder, digests: Mapping[DataFile, bytes]) -> str:
@@ -296,6 +375,7 @@ class _Description:
     content: str
     code: str = ""
     code_version: str = ""
+    columns: tuple[str, ...] = ()
 
 
 _TASKS: dict[str, tuple[tuple[str, ...], ...]] = {
@@ -356,6 +436,8 @@ def _check(values: _Description) -> None:
         raise ValueError("its parts are no folders of images")
     if bool(values.code) != bool(store.is_own(values.code_version)) or (values.code and not classes):
         raise ValueError("its code has no version")
+    if values.columns and (len(values.columns) != len(("image", "label")) or values.code or not classes):
+        raise ValueError("its columns are not those of images and classes")
 
 
 # ------------------------------------------------------------------------------------------------------------ folders
@@ -421,16 +503,17 @@ def changes(dataset: Dataset, folder: Path | None, signature: str) -> str:
     return ""
 
 
-def check_unchanged(dataset: Dataset, folder: Path, signature: str = "") -> ImageFolder | ObjectFolder:
+def check_unchanged(dataset: Dataset, folder: Path, signature: str = "") -> ImageFolder | ObjectFolder | HubFolder:
     """The files in a data set's folder; raises SpecError if they are not those that were measured.
 
     signature: the folder's when it was measured. While it is the same, the files are not read.
     """
-    scanned = scan(folder)
+    scanned = hub.scan(folder) if dataset.columns else scan(folder)
     files = scanned.files
     if fingerprint.signature(files) != signature and fingerprint.content(files).text != dataset.content:
+        again = f"{hub.PREFIX if dataset.columns else ''}{folder}"
         raise SpecError(
             f"{dataset.name}: the images in {folder} have changed since the run was planned; restore them, or sweep "
-            f"again with --dataset {folder}"
+            f"again with --dataset {again}"
         )
     return scanned

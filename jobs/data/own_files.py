@@ -7,18 +7,20 @@ from pathlib import Path
 
 import numpy as np
 
-from attnctl.datasets import Dataset, folder_scan, own
+from attnctl.datasets import Dataset, arrow_images, folder_scan, hub, own
+from attnctl.datasets.arrow_images import ArrowImages
 from attnctl.datasets.folder_scan import ImageFile, ImageFolder
+from attnctl.datasets.hub import HubFolder
 from attnctl.datasets.object_scan import ObjectFolder
 from attnctl.jobs.data import coded
-from attnctl.jobs.data.errors import MissingDataError, check_present
+from attnctl.jobs.data.errors import DataError, MissingDataError, check_present
 from attnctl.jobs.data.files import FolderFiles, ImageFiles
 from attnctl.jobs.data.split import stratified
 from attnctl.jobs.data.staging import copy_to_node
 from attnctl.values import SpecError
 
 
-def check_own(dataset: Dataset, folder: Path | None, signature: str = "") -> ImageFolder | ObjectFolder:
+def check_own(dataset: Dataset, folder: Path | None, signature: str = "") -> ImageFolder | ObjectFolder | HubFolder:
     """The files of a user's own data set; raises MissingDataError unless those that were measured are there.
 
     signature: see `own.check_unchanged`.
@@ -38,13 +40,33 @@ def open_own(dataset: Dataset, folder: Path | None, *, signature: str = "", stag
     if dataset.code:
         return [*coded.open_code(dataset, folder)]
     scanned = check_own(dataset, folder, signature)
+    if isinstance(scanned, HubFolder):
+        return [*_open_hub(dataset, scanned, stage=stage)]
     assert isinstance(scanned, ImageFolder), "only class folders are opened as images"
     scanned = folder_scan.scan(copy_to_node(scanned.root)) if stage else scanned
     train = _files(scanned, scanned.parts[0], scanned.train)
     if not scanned.is_split:
         return [train, _files(scanned, scanned.parts[1], scanned.test)]
-    rest, taken = stratified(train.labels, dataset.test_size, f"own test {dataset.split_seed}")
+    rest, taken = stratified(train.labels, dataset.test_size, _purpose(dataset))
     return [FolderFiles(train.part, train.folders, train.labels[index], train.names[index]) for index in (rest, taken)]
+
+
+def _open_hub(dataset: Dataset, scanned: HubFolder, *, stage: bool) -> list[ArrowImages]:
+    """The images of a data set of Hugging Face; raises DataError if its files cannot be read."""
+    try:
+        scanned = hub.scan(copy_to_node(scanned.root)) if stage else scanned
+        parts = arrow_images.open_parts(scanned, *dataset.columns)
+    except DataError:
+        raise
+    except SpecError as error:
+        raise DataError(f"{dataset.name}: {error}") from error
+    if not scanned.is_split:
+        return parts
+    return [parts[0].of(index) for index in stratified(parts[0].labels, dataset.test_size, _purpose(dataset))]
+
+
+def _purpose(dataset: Dataset) -> str:
+    return f"own test {dataset.split_seed}"
 
 
 def _files(scanned: ImageFolder, part: str, images: Sequence[ImageFile]) -> FolderFiles:

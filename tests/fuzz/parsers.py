@@ -27,7 +27,7 @@ from attnctl import own_data, papers
 from attnctl.backbones.places import TracedNetwork
 from attnctl.cli import main
 from attnctl.cli.reporting import paper_tables
-from attnctl.datasets import describe, image_statistics, object_scan, own
+from attnctl.datasets import arrow_images, describe, hub, image_statistics, object_scan, own
 from attnctl.jobs import trial_array
 from attnctl.jobs.data import archive as data_archive
 from attnctl.jobs.data import cifar, coco, files, images, maps, sizes, voc
@@ -66,7 +66,7 @@ from attnctl.workspace.layout import RunDir, Workspace
 from attnctl.workspace.predictions import Predictions
 from attnctl.workspace.records import RecordError
 from attnctl.workspace.user_notes import Annotation
-from tests.fixtures import image_folder
+from tests.fixtures import hub_data, image_folder
 from tests.jobs.data import published, scene_files
 
 HERE = Path(__file__).parent
@@ -557,6 +557,53 @@ def scan_own_coco(data: bytes) -> object:
     return object_scan.scan(own_coco_root())
 
 
+HUB_STATE, HUB_LIST, HUB_INFO = "saved/train/state.json", "saved/dataset_dict.json", "cached/dataset_info.json"
+HUB_DOCUMENTS = {
+    HUB_LIST: '{"splits": ["train", "test"]}',
+    HUB_STATE: '{"_data_files": [{"filename": "a.arrow"}], "_indices_files": null}',
+    HUB_INFO: '{"dataset_name": "a", "splits": {"train": {"name": "train"}, "test": {"name": "test"}}}',
+}
+
+
+def scan_hub(name: str) -> Parse:
+    """A parser of one of the documents of a data set of Hugging Face, whose other files are right."""
+
+    def parse(data: bytes) -> object:
+        for other, text in HUB_DOCUMENTS.items():
+            in_file(lambda path: path, other)(data if other == name else text.encode())
+        in_file(lambda path: path, "saved/test/state.json")(HUB_DOCUMENTS[HUB_STATE].encode())
+        for path in ("saved/train/a.arrow", "saved/test/a.arrow", "cached/a-train.arrow", "cached/a-test.arrow"):
+            in_file(lambda path: path, path)(b"")
+        return hub.scan(Path(Path(name).parts[0]).absolute()).files
+
+    return parse
+
+
+def read_arrow(path: Path) -> object:
+    if not hub_data.HAS_PYARROW:
+        return None
+    (part,) = arrow_images.open_parts(hub.HubFolder(path.parent, {"train": (path,)}))
+    return [(part.read(number), part.name(number)) for number in range(len(part.labels))]
+
+
+def arrow() -> list[bytes]:
+    if not hub_data.HAS_PYARROW:
+        return [b""]
+    with new_folder(None) as folder:
+        content = [(b"image of one", 0), (b"image of two", 1), (b"image of three", 0)] * 3
+        return [hub_data.write_arrow(folder / "a.arrow", content).read_bytes()]
+
+
+HUB = [
+    Parser("hub-list", scan_hub(HUB_LIST), written(HUB_DOCUMENTS[HUB_LIST]), "json", (SpecError,), ("datasets.hub",)),
+    Parser(
+        "hub-state", scan_hub(HUB_STATE), written(HUB_DOCUMENTS[HUB_STATE]), "json", (SpecError,), ("datasets.hub",)
+    ),
+    Parser("hub-info", scan_hub(HUB_INFO), written(HUB_DOCUMENTS[HUB_INFO]), "json", (SpecError,), ("datasets.hub",)),
+    Parser("arrow", in_file(read_arrow), arrow, "bytes", (SpecError,), ("datasets.arrow_images",)),
+]
+
+
 def own_coco() -> list[bytes]:
     with new_folder(None) as folder:
         root = image_folder.coco_folder(folder, {"train": 2, "val": 1})
@@ -1003,6 +1050,7 @@ PARSERS = (
     ),
     Parser("own-description", describe_own, written(OWN_DATA), "json", (SpecError,), ("datasets.own", "own_data")),
     Parser("own-record", in_file(read_own_record, f"{OWN_NAME}.json"), own_record, "json", (), ("datasets.own",)),
+    *HUB,
     Parser("own-coco", scan_own_coco, own_coco, "json", (SpecError,), ("datasets.object_scan",)),
     Parser(
         "own-voc-list",

@@ -17,7 +17,7 @@ from attnctl.cli.output_files import check_file
 from attnctl.cli.run_selection import chosen
 from attnctl.cli.sweeping.run_names import short_names
 from attnctl.cli.table_layout import Column
-from attnctl.datasets import own_code
+from attnctl.datasets import hub, own_code
 from attnctl.files import made_aside
 from attnctl.metrics import BY_KEY, MEASURED
 from attnctl.spec import NONE, RunSpec
@@ -168,7 +168,7 @@ def _evaluated(
     from attnctl.cli.output_files import tracked
     from attnctl.jobs.inspect import evaluating, evaluating_objects
 
-    if dataset is not None and own_code.is_reference(dataset):
+    if dataset is not None and (own_code.is_reference(dataset) or hub.is_reference(dataset)):
         dataset = datasets.canonical(dataset)
     found = _Found()
     for run in tracked(ids, "evaluating"):

@@ -100,3 +100,12 @@ def test_the_shell_completes(shell: str, typed: str, found: str, folder: Path) -
     )
     offered = {word.replace("\\", "") for word in re.split(r'[\s"]+', done.stdout)}
     assert found in offered, done.stdout + done.stderr
+
+
+def test_cached_data_sets_of_hugging_face_are_offered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_DATASETS_CACHE", str(tmp_path))
+    version = tmp_path / "ada___flowers" / "default" / "0.0.0" / "0123"
+    version.mkdir(parents=True)
+    (version / "dataset_info.json").write_text("{}")
+    assert completion.datasets("digits,hf:") == ["digits,hf:ada/flowers"]
+    assert "hf:ada/flowers" not in completion.datasets("")

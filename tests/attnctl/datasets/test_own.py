@@ -102,10 +102,6 @@ def test_folders_are_named_as_typed(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         ("./file", "./file is not a folder"),
         ("./flowers.py:make", "dataset './flowers.py:make': there is no file ./flowers.py"),
         ("flowers.py", "there is no file flowers.py"),
-        (
-            "hf:cifar10",
-            "'hf:cifar10': hf: is not read; load it in a function of yours and name that, such as ./flowers.py:make",
-        ),
         ("./flowers:test=0", "after the colon there can be test=0.3, the fraction"),
         ("./flowers:test=nan", "after the colon"),
         ("./flowers:seed=-1", "after the colon"),

@@ -18,6 +18,7 @@ from attnctl.jobs.data.errors import MissingDataError
 from attnctl.jobs.data.own_files import open_own
 from attnctl.jobs.data.stream import StreamedData
 from attnctl.settings.config import DataRoots
+from tests.fixtures.hub_data import needs_pyarrow, rows, write_saved
 from tests.fixtures.image_folder import coco_folder, flowers, image, voc_folder
 from tests.jobs.data.conftest import MakeSpec
 from tests.jobs.data.imagenet_files import same
@@ -136,3 +137,30 @@ def test_folders_with_objects_are_read_and_compared(
     image(next(root.rglob("*.png")), 99)
     with pytest.raises(MissingDataError, match=f"{name}: the images in {root} have changed since the run was planned"):
         open_data(spec, DataRoots(), CPU)
+
+
+@pytest.mark.parametrize("splits", [("train",), ("train", "validation")])
+@needs_pyarrow
+def test_workers_and_copies_of_a_data_set_of_hugging_face_change_nothing(
+    tmp_path: Path, make_spec: MakeSpec, monkeypatch: pytest.MonkeyPatch, splits: tuple[str, ...]
+) -> None:
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    parts = {split: rows(20, 100 * number) for number, split in enumerate(splits)}
+    name = datasets.describe(f"hf:{write_saved(tmp_path / 'flowers', parts)}").name
+    whole = list(opened(make_spec, name).train(0, range(2), 3))
+    assert same(whole, list(opened(make_spec, name, workers=2).train(0, range(2), 3)))
+    assert same(whole, list(opened(make_spec, name, roots=DataRoots(stage=True)).train(0, range(2), 3)))
+
+
+@needs_pyarrow
+def test_a_data_set_of_hugging_face_is_checked(tmp_path: Path) -> None:
+    parts = {"train": [(b"damaged", 0), *rows(7)], "validation": rows(4, 50)}
+    root = write_saved(tmp_path / "flowers", parts)
+    found = datasets.describe(f"hf:{root}")
+    checked = check(found, DataRoots(), images=True, through=lambda numbers, _work: numbers)
+    assert {part: content.images for part, content in checked.items()} == {"train": 8, "test": 4}
+    (line,) = checked["train"].damaged
+    assert line.endswith("data-00000-of-00002.arrow: row 0 cannot be read: damaged or not an image")
+    (root / "train" / "data-00001-of-00002.arrow").unlink()
+    with pytest.raises(MissingDataError, match=r"data-00001-of-00002\.arrow is missing"):
+        open_own(found, root)
