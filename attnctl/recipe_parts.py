@@ -139,6 +139,11 @@ def metric_columns(text: str) -> tuple[str, ...]:
     return tuple(name.partition(":")[2] for name in text.split("+")) if text != NONE else ()
 
 
+def is_policy(augment: str) -> bool:
+    """Whether an augmentation follows a random crop and flip: torchvision's and timm's do."""
+    return augment in POLICIES or augment.startswith("timm:")
+
+
 def is_file(name: str) -> bool:
     """Whether a part's name, as typed, refers to a user's file: `./mine.py:MyLoss`."""
     return ".py" in name or "/" in name

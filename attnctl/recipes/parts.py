@@ -112,6 +112,8 @@ def resolve(
         plain[kind] = "+".join(part.name for part in kinds)
         versions[kind] = tuple(part.version for part in kinds)
         chosen |= _options(kind, kinds, given)
+        if str(plain[kind]).startswith(timm_parts.PREFIX):
+            timm_parts.check_values(kind, chosen)
         _check_smoothing(kinds, plain)
     if "optimizer.betas" in chosen and not any(versions["optimizer"]):
         chosen, plain["momentum"] = _with_beta1(chosen, plain, overrides)
@@ -174,8 +176,7 @@ def _part(kind: str, text: str) -> Part:
     if text in BUILT_IN[kind]:
         return Part(kind=kind, name=text, options=BUILT_IN[kind][text])
     if text.startswith(timm_parts.PREFIX):
-        timm_parts.check(kind, text)
-        return Part(kind=kind, name=text, options=())
+        return Part(kind=kind, name=text, options=timm_parts.options(kind, text))
     if not recipe_parts.is_file(text):
         recipe_parts.check_name(kind, text)
         raise SpecError(f"{kind} {text!r} is in a user's file; name the file, such as {EXAMPLES[kind]}")

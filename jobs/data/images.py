@@ -17,7 +17,7 @@ from attnctl.jobs.data.errors import DataError, reading_error
 from attnctl.jobs.data.files import ImageFiles
 from attnctl.jobs.data.loader import SampleRequest, Unreadable, sample_rng
 from attnctl.jobs.data.policies import Change
-from attnctl.recipe_parts import POLICIES
+from attnctl.recipe_parts import is_policy
 
 Transform = Callable[[Image.Image], Tensor]
 
@@ -128,7 +128,7 @@ def transforms(
         return evaluation, evaluation
     crops: list[v2.Transform] = [v2.RandomResizedCrop(side), v2.RandomHorizontalFlip()]
     if change is not None:
-        return v2.Compose([*(crops if augment in POLICIES else []), v2.PILToTensor(), change]), evaluation
+        return v2.Compose([*(crops if is_policy(augment) else []), v2.PILToTensor(), change]), evaluation
     if augment == "imagenet":
         return v2.Compose([*crops, v2.PILToTensor()]), evaluation
     raise DataError(f"augment={augment} is for data sets in memory; for image files, use none or imagenet")

@@ -16,7 +16,7 @@ from attnctl.jobs.data.mixing import Mixing
 from attnctl.jobs.data.order import Order, share
 from attnctl.jobs.data.policies import open_change
 from attnctl.jobs.data.split import validation_split
-from attnctl.recipe_parts import POLICIES
+from attnctl.recipe_parts import is_policy
 from attnctl.spec import RunSpec
 
 EVALUATION_BATCH = 128
@@ -57,7 +57,7 @@ class InMemoryData:
         train, test = (Split(resize(part.images, side), part.labels) for part in (train, test))
         size = train.images.shape[-2:]
         self._change = open_change(recipe, spec.versions.recipe, size[0], dataset.mean)
-        around = "crop-flip" if recipe.augment in POLICIES else "none"
+        around = "crop-flip" if is_policy(recipe.augment) else "none"
         self._augmentation = Augmentation(around if self._change else recipe.augment, *size)
         self._mixing = Mixing(recipe.mixup, recipe.cutmix, dataset.classes, spec.seed)
         self._normalize = Normalize(dataset.mean, dataset.std, device)

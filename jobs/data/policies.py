@@ -1,4 +1,4 @@
-"""Augmentations of single images: torchvision's policies, and users' own.
+"""Augmentations of single images: torchvision's and timm's policies, and users' own.
 
 Each draws from torch's default generator, which is seeded for the sample (`attnctl.jobs.data.loader.sample_rng`).
 """
@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from torch import Tensor
 from torchvision.transforms import v2
 
-from attnctl.recipes import own_parts, parts
+from attnctl.recipes import own_parts, parts, timm_created
 from attnctl.spec import Recipe
 
 Change = Callable[[Tensor], Tensor]
@@ -33,6 +33,8 @@ def open_change(recipe: Recipe, code: str, side: int, mean: tuple[float, ...]) -
     (part,) = parts.of_run(recipe, code, "augment")
     if part.version:
         return own_parts.augmentation(part, recipe, side)
+    if timm_created.is_timms(part):
+        return timm_created.augmentation(part, recipe, side, mean)
     if part.name not in POLICIES:
         return None
     options = parts.arguments(part, recipe)

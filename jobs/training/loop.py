@@ -27,7 +27,7 @@ from attnctl.jobs.training.learner import Learner
 from attnctl.jobs.training.optim import learning_rate, total_steps
 from attnctl.jobs.training.pace import Cadence, CheckpointBudget, Meter, TimeLimitMargin
 from attnctl.jobs.training.replicas import seed_forward, share
-from attnctl.recipes import own_parts
+from attnctl.recipes import own_parts, timm_created
 from attnctl.spec import RunSpec
 from attnctl.workspace import checkpoints
 from attnctl.workspace.events import read_ends
@@ -86,7 +86,8 @@ class Trainer:
         arithmetic = Arithmetic.of(recipe, group.device, dtype)
         self.task = open_task(spec, data, arithmetic, context.run.detections)
         self.learner = Learner(recipe, self.task, network, group, arithmetic, spec.versions.recipe)
-        self.schedule = own_parts.schedule(recipe, spec.versions.recipe)
+        code = spec.versions.recipe
+        self.schedule = timm_created.schedule(recipe, code) or own_parts.schedule(recipe, code)
         # (V, columns): the sums of each replica's forwards in this epoch. They are kept apart so that the total does
         # not depend on the number of processes; rows of other ranks are zero. They are rarely read: it waits for a GPU.
         self.sums = torch.zeros(recipe.replicas, self.task.columns, dtype=torch.float64, device=group.device)

@@ -43,7 +43,16 @@ def test_timms_optimizers_train_with_the_recipes_values(name: str) -> None:
     [
         ({"optimizer": "timm:lam"}, "timm has no optimizer 'lam'; did you mean 'lamb'"),
         ({"optimizer": "timm:adahessian"}, "timm has no optimizer 'adahessian'"),
-        ({"loss": "timm:bce"}, "loss is timm:bce; only optimizers are taken from timm"),
+        ({"loss": "timm:bce"}, "loss is timm:bce; only optimizers, schedules and augmentations are taken from timm"),
+        ({"schedule": "timm:cosin"}, "timm has no schedule 'cosin'; did you mean 'cosine'"),
+        ({"schedule": "timm:cosine", "schedule.cycle_limit": "x"}, "schedule.cycle_limit is x"),
+        (
+            {"schedule": "timm:cosine", "schedule.cycles": 2},
+            "schedule timm:cosine has no option 'cycles'; did you mean",
+        ),
+        ({"schedule": "timm:poly", "schedule.cycle_limit": 0}, "schedule.cycle_limit is 0; it must be 1 to 1000"),
+        ({"augment": "timm:rand", "augment.p": "nan"}, "augment.p is nan"),
+        ({"augment": "timm:auto", "augment.policy": "v1"}, "augment.policy is v1"),
         ({"optimizer": "timm:lamb", "optimizer.eps": 1e-3}, "optimizer timm:lamb has no option 'eps'; it has none"),
     ],
 )

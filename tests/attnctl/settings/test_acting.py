@@ -153,6 +153,7 @@ KNOWN = {
     "attnctl.models": "imports networks of the table of models",
     "attnctl.networks.probe.__main__": "imports classes of the table of modules, or of a user's by `attnctl.sources`",
     "attnctl.networks.weights.catalogue": OF_PACKAGE,
+    "attnctl.recipes.timm_created": "imports timm, an installed package",
     "attnctl.recipes.parts": "imports users' parts of recipes: a default that names one, or a recipe's file, acts",
     "attnctl.reports.formats": OF_PACKAGE,
     "attnctl.sources.importing": "runs users' files: those that a default names act",
