@@ -13,6 +13,7 @@ from typing import Any
 
 from sqlalchemy import (
     Column,
+    Connection,
     Float,
     ForeignKey,
     Index,
@@ -23,8 +24,6 @@ from sqlalchemy import (
     Table,
     UniqueConstraint,
 )
-from sqlalchemy.dialects import sqlite
-from sqlalchemy.schema import CreateIndex, CreateTable
 from sqlalchemy.types import TypeEngine
 
 from attnctl.spec import recipe_fields, recipe_types
@@ -94,14 +93,6 @@ spec = Table(
     Column(
         "text", String, nullable=False, comment="the whole RunSpec as JSON, to give it back; no query looks into it"
     ),
-)
-
-# Apart from `run` for the same reason.
-stamp = Table(
-    "stamp",
-    metadata,
-    Column("run", ForeignKey("run.number"), primary_key=True),
-    Column("text", String, nullable=False, comment="sizes and times of its files: `attnctl.workspace.stamps`"),
 )
 
 hyperparameter = Table(
@@ -194,6 +185,7 @@ submission = Table(
     Column("cluster", String),
     Column("job_id", String),
     Column("failed", String, comment="the scheduler's words when it refused"),
+    Column("runs_per_job", Integer, nullable=False, comment="tasks in one element of the array; 0: each has its own"),
     Column("problem", String, comment="why its file could not be read"),
 )
 
@@ -201,7 +193,7 @@ task = Table(
     "task",
     metadata,
     Column("tag", String, primary_key=True),
-    Column("task", Integer, primary_key=True, comment="index in the job array"),
+    Column("task", Integer, primary_key=True, comment="index in the job array, unless runs share its elements"),
     Column("run", String, nullable=False, comment="the run's id, which need not be in `run` yet"),
     Column("attempt", Integer, nullable=False),
     UniqueConstraint("run", "attempt", "tag"),
@@ -258,10 +250,8 @@ VIEWS = {
 """View -> its SELECT: what a user of the file is promised."""
 
 
-def statements() -> list[str]:
-    """What makes all tables, indexes and views in an empty database."""
-    dialect = sqlite.dialect()
-    made = [str(CreateTable(table).compile(dialect=dialect)) for table in metadata.sorted_tables]
-    indexes = [index for table in metadata.sorted_tables for index in sorted(table.indexes, key=lambda i: str(i.name))]
-    made += [str(CreateIndex(index).compile(dialect=dialect)) for index in indexes]
-    return made + [f"CREATE VIEW {name} AS {select}" for name, select in VIEWS.items()]
+def create(connection: Connection) -> None:
+    """Make all tables and views in an empty database."""
+    metadata.create_all(connection, checkfirst=False)
+    for name, select in VIEWS.items():
+        connection.exec_driver_sql(f"CREATE VIEW {name} AS {select}")

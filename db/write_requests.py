@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import shlex
-import sqlite3
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from attnctl.db.ingest import forget
+from sqlalchemy import Connection, delete, select, update
+
+from attnctl.db import schema
+from attnctl.db.ingest import forget, upsert
 from attnctl.db.store import Store
 from attnctl.workspace.records import Submission, Sweep
 
@@ -26,25 +28,25 @@ def take_in(
     """
     with store.writing() as connection:
         for tag, submission in submissions.items():
-            _write_submission(store, tag, submission)
+            _write_submission(connection, tag, submission)
         for name, (sweep, stamp) in sweeps.items():
             _drop_sweep(connection, name)
-            _write_sweep(store, name, sweep, stamp)
+            _write_sweep(connection, name, sweep, stamp)
         for name in gone:
             _drop_sweep(connection, name)
         for run in vanished:
-            numbers = [number for (number,) in connection.execute("SELECT number FROM run WHERE id = ?", (run,))]
+            numbers = connection.execute(select(schema.run.c.number).where(schema.run.c.id == run)).scalars().all()
             forget(connection, numbers, runs=True)
         return _reopen(connection, submissions)
 
 
-def _write_submission(store: Store, tag: str, found: Submission | str) -> None:
+def _write_submission(connection: Connection, tag: str, found: Submission | str) -> None:
     row: dict[str, Any] = {"tag": tag, "created": 0.0, "place": "", "host": "", "cluster": None, "job_id": None}
-    row |= {"failed": None, "problem": found if isinstance(found, str) else None}
+    row |= {"failed": None, "runs_per_job": 0, "problem": found if isinstance(found, str) else None}
     tasks = []
     if isinstance(found, Submission):
         row |= {"created": found.created, "place": found.where, "host": found.host, "cluster": found.cluster}
-        row |= {"job_id": found.job_id, "failed": found.failed}
+        row |= {"job_id": found.job_id, "failed": found.failed, "runs_per_job": found.runs_per_job}
         try:
             tasks = [
                 {"tag": tag, "task": task, "run": str(run), "attempt": int(attempt)}
@@ -52,13 +54,13 @@ def _write_submission(store: Store, tag: str, found: Submission | str) -> None:
             ]
         except (TypeError, ValueError):
             row["problem"] = f"submission {tag} does not list its tasks as run and attempt"
-    store.upsert("submission", [row])
+    upsert(connection, schema.submission, [row])
     if tasks:
-        store.connection.execute("DELETE FROM task WHERE tag = ?", (tag,))
-        store.upsert("task", tasks)
+        connection.execute(delete(schema.task).where(schema.task.c.tag == tag))
+        connection.execute(schema.task.insert(), tasks)
 
 
-def _write_sweep(store: Store, name: str, found: Sweep | str, stamp: str) -> None:
+def _write_sweep(connection: Connection, name: str, found: Sweep | str, stamp: str) -> None:
     row: dict[str, Any] = {"name": name, "created": 0.0, "command": "", "stamp": stamp, "problem": None}
     row |= {"paper": "", "table": "", "figure": "", "overrides": "{}"}
     runs: list[dict[str, Any]] = []
@@ -69,25 +71,21 @@ def _write_sweep(store: Store, name: str, found: Sweep | str, stamp: str) -> Non
         row |= {"paper": str(found.paper), "table": str(found.table), "figure": str(found.figure)}
         row |= {"overrides": json.dumps(found.overrides)}
         runs = [{"sweep": name, "position": position, "run": str(run)} for position, run in enumerate(found.runs)]
-    store.upsert("sweep", [row])
-    store.upsert("sweep_run", runs)
+    connection.execute(schema.sweep.insert(), [row])
+    if runs:
+        connection.execute(schema.sweep_run.insert(), runs)
 
 
-def _drop_sweep(connection: sqlite3.Connection, name: str) -> None:
-    connection.execute("DELETE FROM sweep_run WHERE sweep = ?", (name,))
-    connection.execute("DELETE FROM sweep WHERE name = ?", (name,))
+def _drop_sweep(connection: Connection, name: str) -> None:
+    connection.execute(delete(schema.sweep_run).where(schema.sweep_run.c.sweep == name))
+    connection.execute(delete(schema.sweep).where(schema.sweep.c.name == name))
 
 
-def _reopen(connection: sqlite3.Connection, tags: Collection[str]) -> list[str]:
-    """Final runs that a submission names: it is a new attempt, or a job id that the run does not know yet.
-
-    The stamps of all runs that it names are dropped too: their folders look as before, but their states may change. A
-    submission that was closed before it had tasks names no run; then the runs name it.
-    """
-    named = {"tags": json.dumps(list(tags))}
-    runs = """(SELECT run FROM task WHERE tag IN (SELECT value FROM json_each(:tags))
-        UNION SELECT id FROM run WHERE tag IN (SELECT value FROM json_each(:tags)))"""
-    found = [run for (run,) in connection.execute(f"SELECT id FROM run WHERE final = 1 AND id IN {runs}", named)]  # noqa: S608
-    connection.execute(f"UPDATE run SET final = 0 WHERE final = 1 AND id IN {runs}", named)  # noqa: S608
-    connection.execute(f"DELETE FROM stamp WHERE run IN (SELECT number FROM run WHERE id IN {runs})", named)  # noqa: S608
+def _reopen(connection: Connection, tags: Collection[str]) -> list[str]:
+    """Final runs that a submission names: it is a new attempt, or a job id that the run does not know yet."""
+    run, task = schema.run.c, schema.task.c
+    named = select(task.run).where(task.tag.in_(tags))
+    found = list(connection.execute(select(run.id).where(run.id.in_(named), run.final == 1)).scalars())
+    if found:
+        connection.execute(update(schema.run).where(run.id.in_(named)).values(final=0))
     return found

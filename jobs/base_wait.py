@@ -57,8 +57,10 @@ def check(workspace: Workspace, spec: RunSpec, stop: Callable[[], None], patienc
         time.sleep(_INTERVAL)
 
 
-def refusal(base: BaseRun, worker: Worker) -> str:
-    """Why this job ends instead of waiting for its base; empty if it gives itself back."""
+def refusal(base: BaseRun, worker: Worker, *, shared: bool = False) -> str:
+    """Why this job ends instead of waiting for its base; empty if it gives itself back. shared: with other runs."""
+    if shared:
+        return "it shares its job with other runs"
     if not worker.on_slurm or not base.continues:
         return "no job continues its base"
     if base.state is State.WAITING:

@@ -90,12 +90,18 @@ def requeue(incarnation: Incarnation, worker: Worker, after: str = "") -> str:
     end = time.monotonic() + _PATIENCE
     while time.monotonic() < end and not all(incarnation.exit(rank).exists() for rank in range(worker.world)):
         time.sleep(0.05)
+    refusal = requeue_job(worker.job_id)
+    if after and not refusal:
+        _wait_for(worker.job_id, after)
+    return refusal
+
+
+def requeue_job(job_id: str) -> str:
+    """Requeue a job; returns SLURM's error message, or "" if it is requeued."""
     try:
-        run(["scontrol", "requeue", worker.job_id])
+        run(["scontrol", "requeue", job_id])
     except CommandError as error:
         return "" if _ALREADY_QUEUED in error.message else error.message
-    if after:
-        _wait_for(worker.job_id, after)
     return ""
 
 

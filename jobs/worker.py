@@ -186,7 +186,7 @@ def _train(
             resources=untrusted_json.decode(Resources, request.resources),
             roots=settings.data,
             workspace=settings.workspace,
-            launched=_launch_watch(settings.workspace, submission, worker),
+            launched=_launch_watch(_log_of_launch(settings.workspace, submission, attempt, worker), worker),
         )
         failure = Failure(outcome=perform(assignment), message="")
     except StopRequested as stop:
@@ -200,10 +200,11 @@ def _train(
         if failure.secondary and watchdog.stopped and first_failure(incarnation.exits()) is None:
             failure = _suspended(failure, watchdog.stopped)
     watchdog.stop()
+    shared = submission.runs_per_job > 0  # then the job's supervisor does what concerns the job
     refused = "only rank 0 restarts a run"
     if worker.rank == 0:
         refused = (
-            base_wait.refusal(base, worker)
+            base_wait.refusal(base, worker, shared=shared)
             if base is not None
             else requeue.refusal(failure.outcome, run, incarnation, worker, began=position.began, step=position.step)
         )
@@ -214,8 +215,8 @@ def _train(
     log.info("%s at step %d", requeue.ending(failure.outcome, refused, worker.rank), position.step)
     if worker.rank == 0 and settings.notify.wanted:
         notify.after_run(settings, run.id)
-    requeued = False
-    if restart:
+    requeued = restart and shared
+    if restart and not shared:
         refusal = requeue.requeue(incarnation, worker, after=base.job if base is not None else "")
         requeued = not refusal
         if refusal:
@@ -223,19 +224,28 @@ def _train(
             log.info("%s", message)
             _write_exit(incarnation, worker, position, dataclasses.replace(failure, message=message))
     if worker.rank == 0 and worker.on_slurm and not requeued:
-        _submit_waiting(settings, run, attempt, worker, failure, signals, base, position.step == position.began)
+        if base is not None:
+            _put_off(settings, run, attempt, worker, base)
+        if not shared:
+            _submit_waiting(settings, run, failure, signals, position.step == position.began)
     if failure.outcome not in CLEAN or failure.secondary:
         _exit_at_once(0 if failure.outcome in CLEAN else 1)
     return failure.outcome
 
 
-def _launch_watch(workspace: Workspace, submission: Submission, worker: Worker) -> Callable[[], None]:
-    """Raises LaunchError once srun has written into the job's log that it could not launch a rank."""
+def _log_of_launch(workspace: Workspace, submission: Submission, attempt: Attempt, worker: Worker) -> Path:
+    """The log into which srun writes: that of the job, or of a run that shares its job with others."""
+    if submission.runs_per_job:
+        return attempt.worker_log
+    return workspace.submission_logs(submission.tag) / f"{worker.job_id}_0_log.out"
+
+
+def _launch_watch(log_file: Path, worker: Worker) -> Callable[[], None]:
+    """Raises LaunchError once srun has written into its log that it could not launch a rank."""
     if worker.rank or not worker.on_slurm:
         return lambda: None
     if worker.restart and not os.environ.get(launch.LOG_START):  # the log may contain an earlier start's message
         return lambda: None
-    log_file = workspace.submission_logs(submission.tag) / f"{worker.job_id}_0_log.out"
     return launch.watch(log_file, os.environ, time.monotonic)
 
 
@@ -263,31 +273,27 @@ def _continue(settings: config.Config, run: RunDir, attempt: Attempt, refusal: s
         return f"SLURM does not requeue this job ({refusal}), and no continuation was submitted: {error}"
 
 
-def _submit_waiting(
-    settings: config.Config,
-    run: RunDir,
-    attempt: Attempt,
-    worker: Worker,
-    failure: Failure,
-    signals: Signals,
-    base: BaseRun | None,
-    at_start: bool,
-) -> None:
-    """Submit runs that wait for a place or for this run, and put this run off if its base is not completed.
+def _put_off(settings: config.Config, run: RunDir, attempt: Attempt, worker: Worker, base: BaseRun) -> None:
+    """Let the run be submitted again when its base is completed, unless somebody has cancelled it."""
+    if attempt.cancel.exists() or requeue.cancelled(worker.job_id):
+        return
+    try:
+        base_wait.put_off(settings, run, attempt, base)
+    except (OSError, RecordError, SpecError) as error:
+        log.warning("the run is not submitted again by itself: %s", error)
 
-    A surplus job does not. at_start: the run ended before its first step; the next one could fail the same way.
+
+def _submit_waiting(settings: config.Config, run: RunDir, failure: Failure, signals: Signals, at_start: bool) -> None:
+    """Submit runs that wait for a place or for this run. A surplus job does not.
+
+    at_start: the run ended before its first step; the next one could fail the same way.
     """
     if failure.outcome == "superseded":
         return
-    if base is not None and not (attempt.cancel.exists() or requeue.cancelled(worker.job_id)):
-        try:
-            base_wait.put_off(settings, run, attempt, base)
-        except (OSError, RecordError, SpecError) as error:
-            log.warning("the run is not submitted again by itself: %s", error)
     at_once = failure.message if at_start and failure.outcome in _COUNTED else ""
     if feed.may_feed(settings.workspace, at_once, settings.resume.same_error):
         vouched_for = settings.digest if settings.vouched_for else ""
-        feed.feed_after_run(settings.workspace, run.id, lambda: signals.received, vouched_for=vouched_for)
+        feed.feed_after_runs(settings.workspace, [run.id], lambda: signals.received, vouched_for=vouched_for)
 
 
 def _end_stalled(incarnation: Incarnation, worker: Worker, position: Position, stall: Stall) -> None:

@@ -50,6 +50,7 @@ def gather(
         cancel=cancel,
         waits_for_space=attempt.waiting_for_space.exists(),
         base=request.base,
+        unclaimed=bool(submitted is not None and submitted.runs_per_job and not attempt.owner.exists()),
     )
 
 

@@ -96,6 +96,12 @@ ABSENT = "ABSENT"
 UNSEEN = "UNSEEN"
 """`Observed.word` when the scheduler contradicts itself about the job, so that it may still run."""
 
+STEP = "step"
+"""`Observed.source` of the job that trains several runs, about the step of one of them."""
+
+OF_PROCESSES = frozenset({"local", STEP})
+"""The sources that have seen the processes of the run themselves."""
+
 SLURM_STATES: dict[str, State] = {
     # squeue(1), JOB STATE CODES. Active ones first.
     "PENDING": State.QUEUED,
@@ -227,6 +233,8 @@ class Evidence:
     """Whether a rank waits until there is space on the disk."""
     base: str = ""
     """The run whose job this one waits for."""
+    unclaimed: bool = False
+    """Whether it waits for a place in a job that trains several runs."""
 
 
 @dataclass(frozen=True)
@@ -252,6 +260,8 @@ def decide(evidence: Evidence) -> Verdict:
         return Verdict(State.COMPLETED, "", first.at)  # even before the other ranks' records become visible
     if evidence.refused is not None:
         return Verdict(State.REFUSED, evidence.refused, evidence.created)
+    if evidence.unclaimed and evidence.cancel is not None and evidence.cancel.accepted and not evidence.exits:
+        return Verdict(State.CANCELLED, f"cancelled by {evidence.cancel.user}", evidence.cancel.at)  # no job takes it
     last = evidence.observations[-1] if evidence.observations else None
     if last is not None and last.word not in {ABSENT, UNSEEN}:
         return _from_scheduler(last, evidence)
@@ -311,12 +321,12 @@ def _from_scheduler(last: Observed, evidence: Evidence) -> Verdict:
         return _from_exits(evidence)
     if evidence.cancel is not None and state in {State.CANCELLED, State.ERROR, State.UNKNOWN}:
         return Verdict(State.CANCELLED, f"cancelled by {evidence.cancel.user}", last.at)
-    no_record = state is State.ERROR and last.source != "local" and last.exit_code == _SRUN
+    no_record = state is State.ERROR and last.source not in OF_PROCESSES and last.exit_code == _SRUN
     if state is State.ERROR and (no_record or _KILLED.fullmatch(last.exit_code)):
         state = State.KILLED
     elif state is State.ERROR and last.exit_code == _DISK_FULL:
         state = State.DISK_FULL
-    parts = ["the process ended" if last.source == "local" else f"SLURM says {last.word}"]
+    parts = ["the process ended" if last.source in OF_PROCESSES else f"SLURM says {last.word}"]
     if last.reason:
         parts.append(last.reason)
     if last.exit_code and last.exit_code != "0:0":
@@ -336,7 +346,7 @@ def _waits_for(evidence: Evidence) -> str:
 
 def _failed_launch(last: Observed, state: State, evidence: Evidence) -> Verdict | None:
     """The verdict on a job that ended before the first line of its script; None for any other job, or if cancelled."""
-    if evidence.cancel is not None or last.source == "local":
+    if evidence.cancel is not None or last.source in OF_PROCESSES:
         return None
     node = first_node(last.nodes)
     named = node or "the node"

@@ -30,6 +30,7 @@ HARMLESS: Mapping[str, frozenset[str] | None] = MappingProxyType(
                 "parallel",
                 "partition",
                 "qos",
+                "runs_per_gpu",
                 "time",
             }
         ),

@@ -47,7 +47,8 @@ AUTO = "auto"
 _SHOWN, _LONGEST = 3, 120
 """So many settings, and so many characters of each, are named in an error."""
 
-_COMMAND_OPTIONS = ("partition", "account", "qos", "constraint", "mem", "parallel")
+_COMMAND_OPTIONS = ("partition", "account", "qos", "constraint", "mem", "parallel", "runs_per_gpu")
+_NUMBERS = ("cpus_per_gpu", "parallel", "runs_per_gpu")
 _RECORDED = (*_COMMAND_OPTIONS, "exclude", "profile")
 OF_VARIABLES = ("account", "constraint", "partition", "qos", "reservation")
 """The options that a variable such as SBATCH_PARTITION can set, and that later attempts keep."""
@@ -68,6 +69,7 @@ class SlurmOptions:
     mem: str | None = None
     time: str | None = None
     parallel: int | None = None
+    runs_per_gpu: int | None = None
     setup: tuple[str, ...] = ()
     command_prefix: tuple[str, ...] = ()
     python: str | None = None
@@ -117,7 +119,7 @@ class SlurmOptions:
         chosen: dict[str, Any] = {
             name: record[name]
             for name in (names if isinstance(names, list) else ())
-            if name in _COMMAND_OPTIONS and type(record.get(name)) is (int if name == "parallel" else str)
+            if name in _COMMAND_OPTIONS and type(record.get(name)) is (int if name in _NUMBERS else str)
         }
         values = record.get("from_environment")
         inherited = {
@@ -385,7 +387,7 @@ class _Reader(SectionReader):
                 checked[key] = self._words(value, section, key)
             elif key == "gpus_per_node":
                 checked["gpu_type"], checked[key] = self._gpus(value, section)
-            elif key in {"cpus_per_gpu", "parallel"}:
+            elif key in _NUMBERS:
                 checked[key] = self.typed(value, int, section, key)
                 if checked[key] < 1:
                     raise self.error(section, key, f"is {value}; it must be at least 1")

@@ -10,15 +10,27 @@ from attnctl.settings.sbatch_options import MEMORY, given
 from attnctl.units import parse_memory
 from attnctl.workspace.records import Resources
 
+RESERVE = 256
+"""MB that a job which runs share asks for besides, for its script and the processes that start the runs."""
 
-def options(settings: SlurmOptions, resources: Resources) -> dict[str, str]:
-    """The one option of a script with these resources; none if neither the settings nor the command say."""
+
+def options(settings: SlurmOptions, resources: Resources, runs_per_job: int = 0) -> dict[str, str]:
+    """The one option of a script with these resources; none if neither the settings nor the command say.
+
+    runs_per_job: how many runs share the job, 0 if it has one. They share its GPUs, but each has its own cores.
+    """
     name = _option(settings, resources)
     if name == "mem":
-        return {"mem": settings.mem} if settings.mem is not None else {}
-    if settings.mem is None:
-        return {name: given(settings.extra)[name]}
-    return {name: f"{-(-parse_memory(settings.mem) // _shares(name, resources))}M"}
+        return {"mem": _for_all(settings.mem, runs_per_job)} if settings.mem is not None else {}
+    text = given(settings.extra)[name] if settings.mem is None else None
+    if text is None:
+        text = f"{-(-parse_memory(settings.mem or '') // _shares(name, resources))}M"
+    return {name: _for_all(text, runs_per_job) if name == "mem-per-gpu" else text}
+
+
+def _for_all(text: str, runs: int) -> str:
+    """The memory of all runs of a job, from that of one."""
+    return f"{parse_memory(text) * runs + RESERVE}M" if runs else text
 
 
 def per_node(settings: SlurmOptions, resources: Resources) -> int | None:

@@ -150,7 +150,8 @@ class WaitingRun(Record):
 class Submission(Record):
     """One job array, or one batch of local runs: written durably before sbatch; `job_id` is added afterwards.
 
-    tasks: [run id, attempt number] of each array task, in order. script: the sbatch script, empty for local runs.
+    tasks: [run id, attempt number] of each run, in order; each is an array task unless runs share jobs. script: the
+    sbatch script, empty for local runs.
     owner: the login name of its user. folder: where the command was called.
     """
 
@@ -168,8 +169,12 @@ class Submission(Record):
     """The scheduler's error message, if it refused the array."""
     owner: str = ""
     folder: str = ""
+    runs_per_job: int = 0
+    """The number of tasks that share an element of the array; 0 if each has one of its own."""
 
     def __post_init__(self) -> None:
+        if self.runs_per_job < 0:
+            raise ValueError(f"runs_per_job is {self.runs_per_job}")
         if not all(len(task) == 2 and isinstance(task[0], str) and type(task[1]) is int for task in self.tasks):
             raise ValueError("its tasks are not pairs of a run and an attempt")
 
@@ -237,7 +242,7 @@ class Observed(Record):
     exit_code: str = ""
     nodes: str = ""
     source: str = ""
-    """squeue, sacct or local."""
+    """squeue, sacct, local, or step: the job that trains several runs has seen this run's step start or end."""
     logged: int | None = None
     """With ABSENT and UNSEEN on SLURM: the bytes that the attempt's event logs had. If they grow later, it runs."""
 

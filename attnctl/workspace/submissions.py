@@ -10,6 +10,7 @@ import contextlib
 import functools
 import json
 import os
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,19 +18,24 @@ from typing import Any
 
 from attnctl.files import create_exclusive, open_regular, read_regular, sync_folder, write_atomic
 from attnctl.workspace import untrusted_json
-from attnctl.workspace.layout import Workspace
+from attnctl.workspace.layout import Attempt, Workspace
 from attnctl.workspace.records import RecordError, Submission
 
 _HEAD = 16384  # bytes; the longest part, the scheduler's message, is cut at 1000 characters
 _BODY = b', "script": '  # cannot occur inside a JSON string, where the quotes are escaped
+_JOB = re.compile(r"[0-9]{1,10}_[0-9]{1,9}")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Submitted:
-    """The outcome of a submission. job_id: the scheduler's; failed: the scheduler's error message, if it refused."""
+    """The outcome of a submission. job_id: the scheduler's; failed: the scheduler's error message, if it refused.
+
+    runs_per_job: how many runs share an element of the job array; 0 if each has one of its own.
+    """
 
     job_id: str | None = None
     failed: str | None = None
+    runs_per_job: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,9 +93,46 @@ def job_of(workspace: Workspace, tag: str, run_id: str) -> str | None:
     submission = Submission.read(workspace.submission(tag))
     if submission is None or submission.job_id is None or submission.where == "local":
         return submission.job_id if submission is not None else None
-    return next(
-        (f"{submission.job_id}_{task}" for task, (run, _) in enumerate(submission.tasks) if run == run_id), None
-    )
+    for task, (run, number) in enumerate(submission.tasks):
+        if run == run_id:
+            return job_of_task(workspace, submission, task, run, number)
+    return None
+
+
+def job_of_task(
+    workspace: Workspace, submission: Submission | Submitted, task: int, run_id: str, attempt: int
+) -> str | None:
+    """The SLURM job of a run in a submission: of a shared job the one that has claimed it, else the one meant for it.
+
+    task: its place in the submission. None as long as the array is not known.
+    """
+    if submission.job_id is None:
+        return None
+    if not submission.runs_per_job:
+        return f"{submission.job_id}_{task}"
+    claimed = owner(workspace.run(run_id).attempt(attempt))
+    return claimed or f"{submission.job_id}_{task // submission.runs_per_job}"
+
+
+def tasks_of(workspace: Workspace, submission: Submission, element: int) -> list[tuple[str, int]]:
+    """The runs, each with its attempt, that an element of the array trains or is meant for; none beyond the array."""
+    if not submission.runs_per_job:
+        return [(run, number) for run, number in submission.tasks[element : element + 1]]
+    job = f"{submission.job_id}_{element}"
+    return [
+        (run, number)
+        for task, (run, number) in enumerate(submission.tasks)
+        if job_of_task(workspace, submission, task, run, number) == job
+    ]
+
+
+def owner(attempt: Attempt) -> str:
+    """The job that has claimed an attempt; empty if none has, or if the file is damaged."""
+    try:
+        text = read_regular(attempt.owner).decode(errors="replace").strip()
+    except OSError:
+        return ""
+    return text if _JOB.fullmatch(text) else ""
 
 
 def create(workspace: Workspace, submission: Submission) -> bool:

@@ -21,7 +21,8 @@ _FIELDS = "JobID,ElapsedRaw,ReqMem,MaxRSS,AllocTRES,TotalCPU,AllocNodes,JobName,
 class Usage:
     """Usage of one job, summed over its restarts. memory_requested: MB per node; memory_used: MB of its largest task.
 
-    None where accounting does not know it: it knows GPUs only with gres/gpu in AccountingStorageTRES (slurm.conf(5)).
+    Of a job that trains several runs, it is that of the run's own steps. None where accounting does not know it: it
+    knows GPUs only with gres/gpu in AccountingStorageTRES (slurm.conf(5)).
     """
 
     seconds: float = 0.0
@@ -61,7 +62,12 @@ def parse(text: str, jobs: Iterable[Job]) -> dict[Job, Usage]:
             ours = [job for job in jobs_of(number) if recognised_record(job, record)]
         for job in ours:
             previous = usages.get(job, Usage())
-            if not step:
+            if job.step:
+                if not step:
+                    usages[job] = replace(previous, gpus=_gpus(allocated) or previous.gpus)
+                elif record.partition("|")[0] == job.step:
+                    usages[job] = _with_step(previous, elapsed, cpu, used)
+            elif not step:
                 usages[job] = Usage(
                     seconds=previous.seconds + parse_elapsed(elapsed),
                     gpus=_gpus(allocated) or previous.gpus,
@@ -72,6 +78,16 @@ def parse(text: str, jobs: Iterable[Job]) -> dict[Job, Usage]:
             elif _memory(used) is not None:
                 usages[job] = replace(previous, memory_used=max(_memory(used) or 0, previous.memory_used or 0))
     return usages
+
+
+def _with_step(previous: Usage, elapsed: str, cpu: str, used: str) -> Usage:
+    """The usage of a run that shares its job, with one more step of it."""
+    return replace(
+        previous,
+        seconds=previous.seconds + parse_elapsed(elapsed),
+        cpu_seconds=previous.cpu_seconds + parse_elapsed(cpu),
+        memory_used=max(_memory(used) or 0, previous.memory_used or 0) or None,
+    )
 
 
 def _gpus(allocated: str) -> int | None:

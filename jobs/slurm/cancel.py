@@ -116,11 +116,38 @@ def _cancel_jobs(
             refused[item] = CommandError(_reason(jobs.get(item), answer))
     for (cluster, _), items in active.items():
         try:
-            for expression in array_expressions(jobs[item].id for item in items):
-                run(["scancel", *on_cluster(cluster), expression])
+            for options, ids in _to_cancel(workspace, items, jobs):
+                for expression in array_expressions(ids):
+                    run(["scancel", *on_cluster(cluster), *options, expression])
         except CommandError as error:
             refused |= dict.fromkeys(_still_active(items, jobs), error)
     return refused
+
+
+def _to_cancel(
+    workspace: Workspace, items: Sequence[Placed], jobs: Mapping[Placed, Job]
+) -> Iterator[tuple[list[str], list[str]]]:
+    """The jobs of one array to cancel, with further options of scancel.
+
+    A job that runs share is cancelled only while it waits, and if all its runs are. In one that trains, the supervisor
+    ends those runs whose cancellation is recorded. items: of one submission.
+    """
+    ids = sorted({jobs[item].id for item in items})
+    path = workspace.submission(items[0].tag)
+    head = submission = None
+    with skip_unreadable():
+        head = submissions.head(path)
+        submission = Submission.read(path) if head is not None and head.runs_per_job else None
+    if submission is None:
+        yield [], ids
+        return
+    unneeded = []
+    for job_id in ids:
+        runs = submissions.tasks_of(workspace, submission, int(job_id.rpartition("_")[2]))
+        if all(workspace.run(run_id).attempt(number).cancel.exists() for run_id, number in runs):
+            unneeded.append(job_id)
+    if unneeded:
+        yield ["--state=PENDING"], unneeded
 
 
 def _reason(job: Job | None, answer: queries.Answer | None) -> str:
@@ -171,7 +198,11 @@ def _tasks(workspace: Workspace, tag: str) -> dict[tuple[str, int], str]:
         submission = Submission.read(workspace.submission(tag)) if head is not None and head.job_id else None
     if submission is None:
         return {}
-    return {(run_id, number): f"{submission.job_id}_{k}" for k, (run_id, number) in enumerate(submission.tasks)}
+    jobs = {
+        (run_id, number): submissions.job_of_task(workspace, submission, task, run_id, number)
+        for task, (run_id, number) in enumerate(submission.tasks)
+    }
+    return {key: job_id for key, job_id in jobs.items() if job_id is not None}
 
 
 def array_expressions(job_ids: Iterable[str]) -> Iterator[str]:

@@ -37,7 +37,7 @@ class Job:
 
     id: `<array>_<task>`. tag: the name that it was given. owner: the login name of its user. folder: where sbatch was
     called. created: when, in Unix seconds. cluster: the cluster that took it. claim: the file that it writes when it
-    starts.
+    starts. step: the name of the run's own step if the job trains several runs.
     """
 
     id: str
@@ -47,6 +47,7 @@ class Job:
     created: float = 0.0
     cluster: str | None = None
     claim: Path | None = None
+    step: str = ""
 
     @property
     def array(self) -> str:
@@ -138,6 +139,7 @@ def of(workspace: Workspace, placed: Iterable[Placed]) -> dict[Placed, Job]:
             created=head.created if head is not None else item.created,
             cluster=head.cluster if head is not None else None,
             claim=workspace.run(item.run).attempt(item.attempt).owner,
+            step=item.run if head is not None and head.runs_per_job else "",
         )
     return jobs
 

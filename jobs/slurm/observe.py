@@ -14,7 +14,7 @@ from typing import NamedTuple
 from attnctl.files import cannot_write, create_exclusive, open_regular, reason, write_atomic
 from attnctl.jobs.slurm import adopt, job, queries
 from attnctl.lifecycle import evidence
-from attnctl.lifecycle.state import ABSENT, LEFT_NO_LOG, UNSEEN
+from attnctl.lifecycle.state import ABSENT, LEFT_NO_LOG, STEP, UNSEEN
 from attnctl.workspace.layout import Attempt, Workspace, skip_unreadable
 from attnctl.workspace.records import Observed, Placed, Request, user_name
 
@@ -26,7 +26,7 @@ RENEWAL_INTERVAL = 300.0
 """Seconds between two records about a job that SLURM does not show although its event log grows."""
 
 _TAIL = 1 << 14  # bytes read from the end of a log
-_MEMORY_ERROR = re.compile(
+MEMORY_ERROR = re.compile(
     rb"^slurmstepd\S*: error: (.*(?:memory limit|oom[-_ ]?kill).*)$", re.MULTILINE | re.IGNORECASE
 )
 _PROLOG_ERROR = re.compile(rb"^(Error running slurm prolog: \d+)$", re.MULTILINE)
@@ -102,7 +102,7 @@ def _error_of_node(workspace: Workspace, item: Placed, answer: queries.JobStatus
         with contextlib.suppress(OSError), open_regular(path) as stream:
             stream.seek(max(0, path.stat().st_size - _TAIL))
             text = stream.read()
-            match = _MEMORY_ERROR.search(text) or _PROLOG_ERROR.search(text)
+            match = MEMORY_ERROR.search(text) or _PROLOG_ERROR.search(text)
             if match is not None:
                 return match[1].decode(errors="replace").strip()[:200]
             exited = _RANK_EXITED.findall(text.decode(errors="replace"))  # earlier starts of the job use the same log
@@ -133,6 +133,8 @@ def _record_answer(attempt: Attempt, job_id: str, answer: queries.JobStatus | qu
     earlier = attempt.observations()
     if earlier and _significant(earlier[-1]) == _significant(observed):
         return False
+    if earlier and earlier[-1].source == STEP and ended(earlier[-1]):
+        return False  # the job goes on with other runs
     record(attempt, observed)
     return True
 
@@ -156,7 +158,7 @@ def record_absence(attempt: Attempt, absence: Observed, interval: float) -> bool
     """
     count = sum(1 for _ in attempt.observed.glob("*.json")) if attempt.observed.is_dir() else 0
     earlier = attempt.observations()
-    if earlier and _ended(earlier[-1]):
+    if earlier and ended(earlier[-1]):
         return False  # its end is already recorded; SLURM forgets ended jobs after a while (MinJobAge)
     same = [item for item in earlier[-2:] if (item.word, item.logged) == (absence.word, absence.logged)]
     if earlier and earlier[-1].word == absence.word:
@@ -167,7 +169,8 @@ def record_absence(attempt: Attempt, absence: Observed, interval: float) -> bool
     return True
 
 
-def _ended(observed: Observed) -> bool:
+def ended(observed: Observed) -> bool:
+    """Whether it says that the job has ended."""
     return observed.word not in {ABSENT, UNSEEN} and not queries.JobStatus(state=observed.word).active
 
 

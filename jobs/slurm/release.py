@@ -11,6 +11,7 @@ from attnctl.jobs.slurm.commands import CommandError, on_cluster, parse_table, r
 from attnctl.jobs.slurm.job import is_tag
 from attnctl.jobs.slurm.queries import JobStatus, query
 from attnctl.lifecycle.advice import LAUNCH_HELD
+from attnctl.workspace import submissions
 from attnctl.workspace.layout import Workspace
 from attnctl.workspace.records import Placed, RecordError, Submission
 
@@ -67,6 +68,7 @@ def _is_completed(workspace: Workspace, tag: str, task: int) -> bool:
     """Whether the run of a task is completed; false for a submission of another workspace."""
     with suppress(RecordError, OSError):
         submission = Submission.read(workspace.submission(tag))
-        if submission is not None and task < len(submission.tasks):
-            return workspace.run(submission.tasks[task][0]).completed
+        if submission is not None:
+            runs = [run for run, _ in submissions.tasks_of(workspace, submission, task)]
+            return bool(runs) and all(workspace.run(run).completed for run in runs)
     return False

@@ -19,7 +19,7 @@ import json
 import logging
 import os
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -127,19 +127,24 @@ def may_feed(workspace: Workspace, error: str, limit: int) -> bool:
     return count < limit
 
 
-def feed_after_run(workspace: Workspace, run_id: str, stopped: Callable[[], object], *, vouched_for: str = "") -> None:
-    """Called by a job when it has written the exit record of its run. Errors are logged: the run has ended as it has.
+def feed_after_runs(
+    workspace: Workspace, runs: Collection[str], stopped: Callable[[], object], *, vouched_for: str = ""
+) -> None:
+    """Called by a job when the exit records of its runs are written. Errors are logged: the runs have ended as they
+    have.
 
     stopped: whether the job is to end at once. vouched_for: the digest of the settings that it was submitted with.
     """
     try:
         if waiting.own(workspace):
-            _feed_after_run(workspace, run_id, stopped, vouched_for)
+            _feed_after_runs(workspace, runs, stopped, vouched_for)
     except Exception as error:  # whatever it is
         log.warning("the waiting runs were not submitted: %s", reason(error))
 
 
-def _feed_after_run(workspace: Workspace, run_id: str, stopped: Callable[[], object], vouched_for: str) -> None:
+def _feed_after_runs(
+    workspace: Workspace, runs: Collection[str], stopped: Callable[[], object], vouched_for: str
+) -> None:
     if not _has_turn(workspace):
         log.info("another process submits the waiting runs")
         return
@@ -147,20 +152,20 @@ def _feed_after_run(workspace: Workspace, run_id: str, stopped: Callable[[], obj
         if not alone:
             return
         try:
-            _feed_until_others_are_gone(workspace, run_id, stopped, vouched_for)
+            _feed_until_others_are_gone(workspace, runs, stopped, vouched_for)
         finally:
             _stays(workspace).unlink(missing_ok=True)
 
 
 def _feed_until_others_are_gone(
-    workspace: Workspace, run_id: str, stopped: Callable[[], object], vouched_for: str
+    workspace: Workspace, runs: Collection[str], stopped: Callable[[], object], vouched_for: str
 ) -> None:
     end = time.monotonic() + _STAY
     while True:
         fed = _feed(workspace, same_code=True, vouched_for=vouched_for)
         if fed.submitted:
             log.info("submitted waiting runs: %s", ", ".join(fed.submitted))
-        if not fed.full or stopped() or _others_train(workspace, run_id):
+        if not fed.full or stopped() or _others_train(workspace, runs):
             return
         if time.monotonic() > end:
             log.info("%d runs still wait, and no other job of this workspace submits them", len(fed.waiting))
@@ -182,7 +187,7 @@ def _stays(workspace: Workspace) -> Path:
     return workspace.waiting_folder / f".staying-{os.geteuid()}"
 
 
-def _others_train(workspace: Workspace, run_id: str) -> bool:
+def _others_train(workspace: Workspace, runs: Collection[str]) -> bool:
     """Whether another job of this workspace is queued or trains, so that it feeds when it ends."""
     try:
         lines = run_command(["squeue", "--me", "-h", "-r", "-o", "%i|%j|%T"]).splitlines()
@@ -190,23 +195,24 @@ def _others_train(workspace: Workspace, run_id: str) -> bool:
         return False
     jobs = [line.split("|") for line in lines if line.count("|") == 2]
     return any(
-        job_state != "COMPLETING" and workspace.submission(tag).is_file() and _trains(workspace, tag, job, run_id)
+        job_state != "COMPLETING" and workspace.submission(tag).is_file() and _trains(workspace, tag, job, runs)
         for job, tag, job_state in jobs
         if is_file_name(tag)
     )
 
 
-def _trains(workspace: Workspace, tag: str, job: str, run_id: str) -> bool:
-    """Whether a job of a submission is still to end its run, which is not the given one."""
+def _trains(workspace: Workspace, tag: str, job: str, runs: Collection[str]) -> bool:
+    """Whether a job of a submission is still to end a run, which is not one of the given ones."""
     submission = Submission.read(workspace.submission(tag))
-    task = job.partition("_")[2]
-    if submission is None or not task.isdecimal() or int(task) >= len(submission.tasks):
+    element = job.partition("_")[2]
+    if submission is None or not element.isdecimal():
         return False
-    other, number = submission.tasks[int(task)]
-    if other == run_id:
-        return False
-    starts = workspace.run(other).attempt(number).incarnations()
-    return not starts or not starts[-1].exit(0).exists() or any(item.requeued for item in starts[-1].exits())
+    for other, number in submissions.tasks_of(workspace, submission, int(element)):
+        starts = workspace.run(other).attempt(number).incarnations()
+        ended = starts and starts[-1].exit(0).exists() and not any(item.requeued for item in starts[-1].exits())
+        if other not in runs and not ended:
+            return True
+    return False
 
 
 # ---------------------------------------------------------------------------------------------------- what can be fed
@@ -322,7 +328,7 @@ def _submit(workspace: Workspace, ready: Sequence[_Ready], fed: Fed, vouched_for
         fed.waiting |= part.waiting
         fed.full = fed.full or any(why.startswith(NO_PLACE) for why in part.waiting.values())
         for task, (run, _) in enumerate(part.tasks):
-            fed.submitted[run] = f"{part.job_id}_{task}" if part.job_id else ""
+            fed.submitted[run] = part.job_of(task)
 
 
 def _keep(

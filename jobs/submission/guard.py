@@ -25,23 +25,35 @@ from attnctl.workspace.records import Exit
 _MAX_LENGTH = 500
 
 
-def prepare(workspace: Workspace, tag: str, tasks: Sequence[tuple[str, int]]) -> None:
-    """Write the files that the job script needs next to the submission's logs. Raises OSError."""
+def prepare(workspace: Workspace, tag: str, tasks: Sequence[tuple[str, int]], runs_per_job: int = 0) -> None:
+    """Write the files that the job script needs next to the submission's logs. Raises OSError.
+
+    runs_per_job: how many of the tasks share an element of the array; 0 if each has its own.
+    """
     folder = workspace.submission_logs(tag)
     private_folder(folder, workspace.private)
     (folder / "guard.sh").write_text(_guard())
-    (folder / "tasks").write_text("".join(f"{run} {attempt}\n" for run, attempt in tasks))
+    size = runs_per_job or 1
+    elements = (tasks[first : first + size] for first in range(0, len(tasks), size))
+    lines = (" ".join(f"{run} {attempt}" for run, attempt in element) for element in elements)
+    (folder / "tasks").write_text("".join(f"{line}\n" for line in lines))
 
 
-def wrap_setup(config: Config, tag: str, setup: Sequence[str], python: str | None = None) -> list[str]:
+def wrap_setup(
+    config: Config, tag: str, setup: Sequence[str], python: str | None = None, *, shared: bool = False
+) -> list[str]:
     """The lines of the job script that run the user's setup under the guard.
 
-    python: the interpreter of the training processes (None: this one); "" if the node need not have it.
+    python: the interpreter of the training processes (None: this one); "" if the node need not have it. shared: whether
+    several runs share the job.
     """
     folder = config.workspace.submission_logs(tag).absolute()
     arguments = [str(folder / "guard.sh"), str(folder), str(config.workspace.runs.absolute())]
     arguments += [str(config.resume.same_error), sys.executable if python is None else python]
-    return [*_check_lines(config, arguments[0]), f". {shlex.join(arguments)}", *setup, "attnctl_ready"]
+    arguments += ["the supervisor"] if shared else []
+    # A signal to the script must not end the job before the supervisor has asked SLURM to start it again.
+    ignored = ["trap : TERM"] if shared else []
+    return [*_check_lines(config, arguments[0]), f". {shlex.join(arguments)}", *setup, "attnctl_ready", *ignored]
 
 
 def _check_lines(config: Config, path: str) -> list[str]:
@@ -61,6 +73,14 @@ def record_error(workspace: Workspace, tag: str, task: int, message: str) -> Non
     """Record that a run of the submission failed with this error before its first training step."""
     line = " ".join(message.split())[:_MAX_LENGTH]
     write_atomic(_early(workspace, tag) / str(task), f"{normalised(line)}\n{line}\n".encode())
+
+
+def error_at_start(workspace: Workspace, tag: str, task: int) -> str:
+    """The error with which a run of the submission failed before its first training step; empty if it did not."""
+    try:
+        return read_regular(_early(workspace, tag) / str(task)).decode(errors="replace").partition("\n")[2].strip()
+    except OSError:
+        return ""
 
 
 def hold_reason(workspace: Workspace, tag: str, limit: int) -> str | None:

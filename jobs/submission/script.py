@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from attnctl.files import GROUP_UMASK
+from attnctl.jobs.slurm import steps
 from attnctl.jobs.submission import code_snapshot, guard
+from attnctl.jobs.submission.shared_job import shares_devices
 from attnctl.settings import gpu_request, memory_request, sbatch_options, srun_options
 from attnctl.settings.config import Config, SlurmOptions
 from attnctl.settings.sbatch_options import bare, given, removed
@@ -19,6 +21,7 @@ SIGNAL_SECONDS = 120
 """Seconds before its time limit at which a job is told to stop; at most a quarter of the limit."""
 
 _WORKER = "attnctl.jobs.worker"
+_SUPERVISOR = "attnctl.jobs.packed.supervisor"
 _OPTIONS = ("partition", "account", "qos", "constraint", "exclude")
 
 
@@ -31,11 +34,13 @@ def compose(
     *,
     module: str = _WORKER,
     after: str = "",
+    runs_per_job: int = 0,
 ) -> str:
-    """The script of one array of `count` runs. A single run is an array too, so each job id is `<array>_<task>`.
+    """The script of one array of `count` elements. A single one is an array too, so each job id is `<array>_<task>`.
 
-    after: the job that must have ended, in whatever way, before the array starts; empty for none. Raises SpecError for
-    values that a script cannot contain: line breaks, or a path that SLURM would expand.
+    after: the job that must have ended, in whatever way, before the array starts; empty for none. runs_per_job: how
+    many runs share an element; 0 if each has its own. Raises SpecError for values that a script cannot contain: line
+    breaks, or a path that SLURM would expand.
     """
     logs = _log_folder(config.workspace.submission_logs(tag))
     for name in (*_OPTIONS, "clusters", "mem"):
@@ -46,26 +51,36 @@ def compose(
         job_name=tag,
         nodes=resources.nodes,
         ntasks_per_node=resources.tasks_per_node,
-        cpus_per_task=cpus,
+        cpus_per_task=cpus * max(1, runs_per_job) if cpus is not None else None,
         time=resources.minutes,
         signal_delay_s=_signal_delay(resources.minutes),
-        array_parallelism=options.parallel or count,
+        array_parallelism=max(1, options.parallel // max(1, runs_per_job)) if options.parallel else count,
         dependency=_dependency(options, after),
-        setup=_setup(config, options, tag, module) or None,
+        setup=_setup(config, options, tag, module, shared=runs_per_job > 0) or None,
         stderr_to_stdout=True,
         wckey=None,
         srun_args=_srun(options, cpus),
-        additional_parameters=_extra(options, resources)
+        use_srun=not runs_per_job,
+        additional_parameters=_extra(options, resources, runs_per_job)
         | ({"clusters": options.target_clusters} if options.target_clusters else {})
         | (_requeue(options) if module == _WORKER else {}),
         **{name: getattr(options, name) for name in _OPTIONS},
     )
     executor.parameters["map_count"] = count
-    text: str = executor._make_submission_file_text(command(config, options, tag, module), "")
+    started = command(config, options, tag, module)
+    if runs_per_job:
+        started = f"{command(config, options, tag, _SUPERVISOR)} {shlex.join(_step(options, resources, cpus))}"
+    text: str = executor._make_submission_file_text(started, "")
     return text
 
 
-def _setup(config: Config, options: SlurmOptions, tag: str, module: str) -> list[str]:
+def _step(options: SlurmOptions, resources: Resources, cpus: int | None) -> list[str]:
+    """The command that starts a run of a shared job as a step; the supervisor adds its memory and the worker."""
+    step = steps.options(resources.world, shares=shares_devices(options, resources))
+    return ["--", "srun", *step, *_srun(options, cpus)]
+
+
+def _setup(config: Config, options: SlurmOptions, tag: str, module: str, *, shared: bool) -> list[str]:
     """The user's setup; for the worker also the guard around it, and the code snapshot after it."""
     if module != _WORKER:
         return list(options.setup)
@@ -73,7 +88,11 @@ def _setup(config: Config, options: SlurmOptions, tag: str, module: str) -> list
     return [
         *group,
         *guard.wrap_setup(
-            config, tag, [*options.setup, *code_snapshot.check_lines(config.workspace)], _python_on_node(options)
+            config,
+            tag,
+            [*options.setup, *code_snapshot.check_lines(config.workspace)],
+            _python_on_node(options),
+            shared=shared,
         ),
         *code_snapshot.script_lines(config.workspace),
     ]
@@ -121,7 +140,7 @@ def command(config: Config, options: SlurmOptions, tag: str, module: str) -> str
     python = [*options.command_prefix, options.python or sys.executable]
     for word in python:
         _check("command_prefix or python in [slurm]", word)
-    settings = settings_option(config) if module == _WORKER else []
+    settings = settings_option(config) if module in {_WORKER, _SUPERVISOR} else []
     return shlex.join([*python, "-u", "-P", "-m", module, "--workspace", root, "--tag", tag, *settings])
 
 
@@ -156,7 +175,7 @@ def _signal_delay(minutes: int | None) -> int:
     return SIGNAL_SECONDS if minutes is None else min(SIGNAL_SECONDS, minutes * 60 // 4)
 
 
-def _extra(options: SlurmOptions, resources: Resources) -> dict[str, Any]:
+def _extra(options: SlurmOptions, resources: Resources, runs_per_job: int) -> dict[str, Any]:
     """The other sbatch options. The value `true` gives an option without a value; `false` leaves the option out."""
     for name, value in options.extra.items():
         if problem := sbatch_options.problem(name, value):
@@ -164,7 +183,7 @@ def _extra(options: SlurmOptions, resources: Resources) -> dict[str, Any]:
     combined = {"dependency", "gres", "gpus", "gpus-per-task", *sbatch_options.MEMORY}  # with attnctl's own
     others = {name: value for name, value in given(options.extra).items() if name not in combined}
     parameters = others | gpu_request.read(options).options(resources)
-    parameters |= memory_request.options(options, resources)
+    parameters |= memory_request.options(options, resources, runs_per_job)
     return {name.replace("-", "_"): True if value == "true" else value for name, value in parameters.items()}
 
 

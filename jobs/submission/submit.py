@@ -32,6 +32,7 @@ from attnctl.jobs.submission import array_size, code_snapshot, guard, waiting_li
 from attnctl.jobs.submission.array_size import NoPlaceError, SubmitError
 from attnctl.jobs.submission.reserve import Reservation, new_tag, reserve
 from attnctl.jobs.submission.script import compose, requeue_option
+from attnctl.jobs.submission.shared_job import runs_per_job
 from attnctl.jobs.submission.waiting_list import Postponed, PutOff
 from attnctl.lifecycle import base_run
 from attnctl.lifecycle.base_run import BaseRun
@@ -52,6 +53,7 @@ __all__ = ["SubmitError", "Submitted", "compose", "job_of_base", "submit"]
 class Submitted:
     """One array, or one batch of local runs. job_id: None if it is unknown whether SLURM accepted the job.
 
+    runs_per_job: how many of the tasks share a job; 0 if each has its own.
     skipped: run id to the reason, for the runs that were not submitted; listed with the first array. waiting: run id to
     the reason, for the runs that are submitted later without a further command. starts_again: according to its
     configuration, SLURM restarts these jobs after preemption or on request. warning: why SLURM cannot start them at
@@ -65,6 +67,11 @@ class Submitted:
     waiting: dict[str, str] = field(default_factory=dict)
     starts_again: bool = True
     warning: str = ""
+    runs_per_job: int = 0
+
+    def job_of(self, task: int) -> str:
+        """The job of a task, or the one meant for it; empty if SLURM has not confirmed the array."""
+        return f"{self.job_id}_{task // max(1, self.runs_per_job)}" if self.job_id else ""
 
 
 def submit(
@@ -146,6 +153,7 @@ class _Sender:
         self.prepared = self.written = False
         self.cluster: str | None = None
         self.max_array = len(specs)
+        self.runs_per_job = 0
         self.starts_again = True
         self.warning = ""
         if where == "slurm":
@@ -186,11 +194,15 @@ class _Sender:
 
     def submit(self, waiting: Sequence[tuple[str, dict[str, Any]]]) -> Submitted:
         """Submit as many runs as fit into one array. waiting: run id and spec as JSON values."""
-        array = list(waiting[: self.max_array])
+        if self.where == "slurm":
+            self.runs_per_job = runs_per_job(self.options, self.resources, len(waiting), self.base)
+        each = max(1, self.runs_per_job)
+        array = list(waiting[: self.max_array * each])
         tag = new_tag()
         if self.where == "slurm":
-            found = array_size.find(lambda count: self._script(count, tag), len(array), cautious=self.cautious)
-            array, self.max_array = array[: found.count], found.count if found.by_array else self.max_array
+            elements = -(-len(array) // each)
+            found = array_size.find(lambda count: self._script(count, tag), elements, cautious=self.cautious)
+            array, self.max_array = array[: found.count * each], found.count if found.by_array else self.max_array
             self.warning = found.warning
         try:
             self._prepare()
@@ -213,14 +225,23 @@ class _Sender:
         self.prepared = True
 
     def _script(self, count: int, tag: str) -> str:
-        return compose(self.config, self.options, self.resources, count, tag, after=self.after)
+        return compose(
+            self.config,
+            self.options,
+            self.resources,
+            count,
+            tag,
+            after=self.after,
+            runs_per_job=self.runs_per_job,
+        )
 
     def _submit_array(self, tag: str, specs: list[tuple[str, dict[str, Any]]]) -> Submitted:
         recorded = recorded_options(self.config, self.options, self.resources, self.where)
         reserved = reserve(self.workspace, tag, specs, self.resources, self.where, recorded, self.ended, self.base)
         if not reserved.tasks:
             return Submitted(tag, [], None, reserved.skipped)
-        script = self._script(len(reserved.tasks), tag) if self.where == "slurm" else ""
+        elements = -(-len(reserved.tasks) // max(1, self.runs_per_job))
+        script = self._script(elements, tag) if self.where == "slurm" else ""
         documents = dict(specs)
         intent = Submission(
             tag=tag,
@@ -235,12 +256,13 @@ class _Sender:
             cluster=self.cluster,
             owner=login_name(),
             folder=str(Path.cwd()),
+            runs_per_job=self.runs_per_job,
         )
         if self.config.source is not None:
             settings = self.workspace.submission_settings(tag)
             write_atomic(settings, self.config.source, durable=True, mode=self.workspace.private)
         if self.where == "slurm":
-            guard.prepare(self.workspace, tag, reserved.tasks)
+            guard.prepare(self.workspace, tag, reserved.tasks, self.runs_per_job)
         if not submissions.create(self.workspace, intent):
             raise SubmitError("another attnctl process released these runs because this one looked dead; run it again")
         self.written = True
@@ -249,7 +271,13 @@ class _Sender:
             for run_id, _ in reserved.tasks:
                 waiting.remove(self.workspace, run_id)
         return Submitted(
-            tag, reserved.tasks, job_id, reserved.skipped, starts_again=self.starts_again, warning=self.warning
+            tag,
+            reserved.tasks,
+            job_id,
+            reserved.skipped,
+            starts_again=self.starts_again,
+            warning=self.warning,
+            runs_per_job=self.runs_per_job,
         )
 
 

@@ -42,7 +42,8 @@ class Cluster:
         return self.config.workspace.run(run).attempts()[-1]
 
     def placed(self, submitted: Submitted) -> list[Placed]:
-        head = submissions.head(self.config.workspace.submission(submitted.tag))
+        workspace = self.config.workspace
+        head = submissions.head(workspace.submission(submitted.tag))
         assert head is not None
         return [
             Placed(
@@ -50,7 +51,7 @@ class Cluster:
                 attempt=number,
                 tag=head.tag,
                 where="slurm",
-                job_id=f"{head.job_id}_{task}" if head.job_id else None,
+                job_id=submissions.job_of_task(workspace, head, task, run, number),
                 created=head.created,
             )
             for task, (run, number) in enumerate(submitted.tasks)

@@ -49,6 +49,8 @@ class Size:
     parallel: int = 4
     pace: float = 0.0
     disk: str = "256m"
+    runs_per_job: int = 0
+    """Runs at world 1 that share a job; 0 if each has one of its own."""
 
 
 @dataclass(frozen=True)
@@ -130,7 +132,8 @@ class Sweep:
         if four:
             yield [*common, "--name", "four", "--seed", four, *FOUR, "--parallel", str(max(1, self.size.parallel // 3))]
         if alone:
-            yield [*common, "--name", "alone", "--seed", alone, *ALONE, "--parallel", str(self.size.parallel)]
+            shared = ["--runs-per-gpu", str(self.size.runs_per_job)] if self.size.runs_per_job else []
+            yield [*common, "--name", "alone", "--seed", alone, *ALONE, "--parallel", str(self.size.parallel), *shared]
 
     def submit(self) -> None:
         """Ask for all runs."""
@@ -158,10 +161,10 @@ class Sweep:
 
     def live(self) -> list[Live]:
         """The runs that train now, those with least progress first."""
-        workers: dict[tuple[str, str], dict[int, psutil.Process]] = {}
+        workers: dict[tuple[str, str, int], dict[int, psutil.Process]] = {}
         shells: dict[str, list[psutil.Process]] = {}
-        nodes: dict[tuple[str, str], set[str]] = {}
-        restarts: dict[tuple[str, str], int] = {}
+        nodes: dict[tuple[str, str, int], set[str]] = {}
+        restarts: dict[tuple[str, str, int], int] = {}
         for process in psutil.process_iter(["cmdline"]):
             words = process.info["cmdline"] or [""]
             shell = words[-1].endswith("slurm_script")
@@ -177,21 +180,24 @@ class Sweep:
                 if shell:
                     shells.setdefault(job, []).append(process)
                     continue
-                key = (words[words.index("--tag") + 1], job)
+                task = words[words.index("--task") + 1] if "--task" in words else environ["SLURM_ARRAY_TASK_ID"]
+                key = (words[words.index("--tag") + 1], job, int(task))
                 workers.setdefault(key, {})[int(environ["SLURM_PROCID"])] = process
                 nodes.setdefault(key, set()).add(environ["SLURMD_NODENAME"])
                 restarts[key] = max(restarts.get(key, 0), int(environ.get("SLURM_RESTART_COUNT") or 0))
         found = []
-        for (tag, job), ranks in workers.items():
+        for (tag, job, task_number), ranks in workers.items():
             submission = Submission.read(self.workspace.submission(tag))
             if submission is None:
                 continue
-            run, number = submission.tasks[int(job.partition("_")[2])]
-            incarnation = self.workspace.run(run).attempt(number).incarnation(restarts[tag, job])
+            run, number = submission.tasks[task_number]
+            incarnation = self.workspace.run(run).attempt(number).incarnation(restarts[tag, job, task_number])
             step = progress(incarnation)
             if step is not None and 0 in ranks:
                 scripts = tuple(shells.get(job, ()))
-                found.append(Live(run, job, step, incarnation, ranks, tuple(sorted(nodes[tag, job])), scripts))
+                found.append(
+                    Live(run, job, step, incarnation, ranks, tuple(sorted(nodes[tag, job, task_number])), scripts)
+                )
         return sorted(found, key=lambda one: (one.step, one.run))
 
 

@@ -4,6 +4,7 @@ import os
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -43,6 +44,16 @@ def weather(
 def test_a_short_storm_ends_with_the_results_of_a_fault_free_sweep(calm: Sweep, tmp_path: Path) -> None:
     report = weather(calm, SHORT, SHORT_KINDS, SEED, tmp_path)
     tell(report, "short")
+    assert report.problems == []
+
+
+@pytest.mark.storm
+@pytest.mark.timeout(3600)
+def test_a_storm_over_shared_jobs_ends_with_the_results_of_runs_that_have_their_own(
+    calm: Sweep, tmp_path: Path
+) -> None:
+    report = weather(calm, replace(SHORT, runs_per_job=2), SHORT_KINDS, SEED, tmp_path)
+    tell(report, "shared")
     assert report.problems == []
 
 

@@ -218,6 +218,7 @@ def _error(config: Config, history: AttemptHistory) -> list[str]:
 
 def _usage(workspace: Workspace, histories: Sequence[AttemptHistory]) -> dict[int, Usage]:
     """What SLURM's accounting says of the attempts, by number."""
+    from attnctl.workspace import submissions
     from attnctl.workspace.records import Submission
 
     placed: list[Placed] = []
@@ -229,7 +230,8 @@ def _usage(workspace: Workspace, histories: Sequence[AttemptHistory]) -> dict[in
             submission = Submission.read(workspace.submission(item.request.tag))
         run, number = item.attempt.path.parent.parent.name, item.attempt.number
         if submission is not None and submission.job_id and [run, number] in submission.tasks:
-            job_id = f"{submission.job_id}_{submission.tasks.index([run, number])}"
+            task = submission.tasks.index([run, number])
+            job_id = submissions.job_of_task(workspace, submission, task, run, number)
             placed.append(
                 Placed(
                     run=run,

@@ -81,7 +81,8 @@ def check_partition(options: SlurmOptions) -> None:
 
 def with_options(options: SlurmOptions, asked: ResourceOptions) -> SlurmOptions:
     """The settings for SLURM, overridden by the options of the command."""
-    named = {name: getattr(asked, name) for name in ("time", "mem", "partition", "constraint", "parallel")}
+    names = ("time", "mem", "partition", "constraint", "parallel", "runs_per_gpu")
+    named = {name: getattr(asked, name) for name in names}
     return replace(options, **{name: value for name, value in named.items() if value is not None})
 
 

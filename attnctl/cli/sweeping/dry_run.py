@@ -175,13 +175,19 @@ def _places(config: Config, destination: Destination, count: int, after: str) ->
     from attnctl.jobs.slurm.commands import SlurmUnavailable
     from attnctl.jobs.submission import array_size
     from attnctl.jobs.submission.reserve import new_tag
+    from attnctl.jobs.submission.shared_job import runs_per_job
     from attnctl.jobs.submission.submit import compose
 
     tag = new_tag()
-    first = min(count, _max_array(destination))
+    shared = runs_per_job(destination.options, destination.resources, count, after)
+    each = max(1, shared)
+    first = min(-(-count // each), _max_array(destination))
     try:
         found = array_size.find(
-            lambda size: compose(config, destination.options, destination.resources, size, tag, after=after), first
+            lambda size: compose(
+                config, destination.options, destination.resources, size, tag, after=after, runs_per_job=shared
+            ),
+            first,
         )
     except array_size.NoPlaceError as error:
         return _none_now(count, str(error))
@@ -189,8 +195,9 @@ def _places(config: Config, destination: Destination, count: int, after: str) ->
         return _Places(None, str(error))
     if found.by_array or found.count == first:
         return _Places(count)
-    now = f"{found.count} of {quantity(count, 'run')} are submitted now, as many as SLURM takes"
-    return _Places(found.count, f"{now}; {count - found.count} wait, and {_FED}")
+    taken = found.count * each
+    now = f"{taken} of {quantity(count, 'run')} are submitted now, as many as SLURM takes"
+    return _Places(taken, f"{now}; {count - taken} wait, and {_FED}")
 
 
 def _scripts(config: Config, destination: Destination, start: Sequence[RunSpec], after: str) -> list[str]:
@@ -198,10 +205,15 @@ def _scripts(config: Config, destination: Destination, start: Sequence[RunSpec],
     if destination.where != "slurm" or not start:
         return []
     from attnctl.jobs.submission.reserve import new_tag
+    from attnctl.jobs.submission.shared_job import runs_per_job
     from attnctl.jobs.submission.submit import compose
 
     most = _max_array(destination) if destination.answering else len(start)
     counts = Counter(destination.limits.get(spec.id, destination.resources.minutes) for spec in start)
+    shared = {
+        limit: runs_per_job(destination.options, destination.resources, count, after) for limit, count in counts.items()
+    }
+    elements = {limit: -(-count // max(1, shared[limit])) for limit, count in counts.items()}
     return [
         compose(
             config,
@@ -210,8 +222,9 @@ def _scripts(config: Config, destination: Destination, start: Sequence[RunSpec],
             min(most, count - first),
             new_tag(),
             after=after,
+            runs_per_job=shared[limit],
         )
-        for limit, count in counts.items()
+        for limit, count in elements.items()
         for first in range(0, count, most)
     ]
 

@@ -51,6 +51,10 @@ class ResourceOptions:
         int | None, typer.Option(help="Maximum number of runs at the same time.", min=1, max=10_000)
     ] = None
 
+    runs_per_gpu: Annotated[
+        int | None, typer.Option(help="Runs that share a job and its GPUs, or its CPU cores.", min=1, max=64)
+    ] = None
+
     def check(self, config: Config) -> None:
         """Raise SpecError for an invalid value."""
         if self.partition is not None and not _PARTITION.fullmatch(self.partition):

@@ -146,6 +146,7 @@ KNOWN = {
     "attnctl.jobs.local.gpu_slots": "starts nvidia-smi",
     "attnctl.jobs.local.supervisor": "starts workers; their setup lines are [slurm] setup, which acts",
     "attnctl.jobs.notify": "runs and sends [notify] command and webhook, which act",
+    "attnctl.jobs.packed.step": "starts srun by the command of the job's script; what acts of its options acts there",
     "attnctl.jobs.runtime.rendezvous": "finds a free port of loopback",
     "attnctl.jobs.slurm.commands": "starts SLURM's programs; what acts of their options acts here",
     "attnctl.jobs.submission.code_snapshot": "starts git in the folder of attnctl itself",

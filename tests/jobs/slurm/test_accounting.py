@@ -44,6 +44,20 @@ def test_the_usage_of_all_starts_of_a_job_is_added_up_without_other_jobs() -> No
     assert used.cpu_seconds == pytest.approx(60.5 + 86430)
 
 
+def test_a_run_that_shares_its_job_is_charged_for_its_own_steps() -> None:
+    text = (
+        "7_0|60|8000M||cpu=2,gres/gpu=1,mem=8000M|02:00|1|attnctl-a|ada|100|/w\n"
+        "7_0.batch|60||64M|cpu=2|00:01|1|batch||100|\n"
+        "7_0.0|40||900M|cpu=1|00:39|1|run-a||100|\n"
+        "7_0.1|50||2000M|cpu=1|00:49|1|run-b||100|\n"
+        "7_0|30|8000M||cpu=2,gres/gpu=1,mem=8000M|01:00|1|attnctl-a|ada|160|/w\n"
+        "7_0.0|20||800M|cpu=1|00:19|1|run-a||160|\n"
+    )
+    (used,) = parse(text, [replace(JOBS[0], step="run-a")]).values()
+    assert (used.seconds, used.cpu_seconds, used.memory_used, used.gpus) == (60, 58, 900, 1)
+    assert used.memory_requested is None, "that of the job is for all its runs"
+
+
 def test_each_job_is_looked_up_on_its_own_cluster(fake: Fake) -> None:
     local, remote = JOBS[0], replace(JOBS[2], cluster="second")
     first, second = SACCT.splitlines()[0], SACCT.splitlines()[-1]

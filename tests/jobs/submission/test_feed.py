@@ -13,7 +13,7 @@ import pytest
 
 from attnctl.files import write_atomic
 from attnctl.jobs.submission import code_snapshot, feed
-from attnctl.jobs.submission.feed import feed_after_run, may_feed
+from attnctl.jobs.submission.feed import feed_after_runs, may_feed
 from attnctl.jobs.submission.submit import Submitted, submit
 from attnctl.lifecycle.evidence import newest_verdict
 from attnctl.lifecycle.state import NO_PLACE, State
@@ -120,7 +120,7 @@ def test_what_slurm_rejects_is_the_reason_of_the_waiting_runs(own: Config, make_
     specs = make_specs(4)
     sweep(own, specs)
     fake.does("sbatch", "echo 'sbatch: error: Access/permission denied' >&2; exit 1")
-    feed_after_run(own.workspace, specs[0].id, lambda: False)
+    feed_after_runs(own.workspace, [specs[0].id], lambda: False)
     verdict = newest_verdict(own.workspace, specs[3].id)
     assert verdict is not None
     assert (verdict.state, "Access/permission denied" in verdict.reason) == (State.WAITING, True)
@@ -139,9 +139,9 @@ def test_settings_that_act_are_submitted_by_who_trusts_them_or_by_a_job_that_has
     fed = feed.feed(own.workspace)
     assert (fed.submitted, len(fed.waiting)) == ({}, 3)
     assert all("is not trusted: run `attnctl trust " in why for why in fed.waiting.values())
-    feed_after_run(own.workspace, specs[0].id, lambda: True, vouched_for="0" * 64)
+    feed_after_runs(own.workspace, [specs[0].id], lambda: True, vouched_for="0" * 64)
     assert states(config, specs)[3] == "waiting"
-    feed_after_run(own.workspace, specs[0].id, lambda: True, vouched_for=config.digest)
+    feed_after_runs(own.workspace, [specs[0].id], lambda: True, vouched_for=config.digest)
     assert states(config, specs)[3:] == ["queued", "waiting", "waiting"]
     trust.accept(config.file, config.source or b"", config.acting)
     places.write_text("9")
@@ -218,9 +218,9 @@ def test_a_job_leaves_runs_of_other_code_to_others(
     places.write_text("1")
     with monkeypatch.context() as other:
         other.setattr(code_snapshot, "digest", lambda: "0" * 16)
-        feed_after_run(own.workspace, specs[0].id, lambda: False)
+        feed_after_runs(own.workspace, [specs[0].id], lambda: False)
     assert states(own, specs)[3] == "waiting"
-    feed_after_run(own.workspace, specs[0].id, lambda: False)
+    feed_after_runs(own.workspace, [specs[0].id], lambda: False)
     assert states(own, specs)[3] == "queued"
 
 
@@ -238,14 +238,14 @@ def test_a_job_stays_until_those_whose_runs_have_ended_are_gone(
 
     monkeypatch.setattr(time, "sleep", sleep)
     fake.says("squeue", "".join(f"11_{task}|{first.tag}|RUNNING\n" for task in range(3)))
-    feed_after_run(own.workspace, specs[0].id, lambda: False)
+    feed_after_runs(own.workspace, [specs[0].id], lambda: False)
     assert waits == [], "the others train, and submit when they end"
     for spec in specs[:3]:
         path = own.workspace.run(spec.id).attempt(1).incarnation(0).exit(0)
         write_atomic(path, Exit(rank=0, at=time.time(), outcome="completed").encode())
-    feed_after_run(own.workspace, specs[0].id, lambda: True)
+    feed_after_runs(own.workspace, [specs[0].id], lambda: True)
     assert waits == [], "it is to end at once"
-    feed_after_run(own.workspace, specs[0].id, lambda: False)
+    feed_after_runs(own.workspace, [specs[0].id], lambda: False)
     assert waits == [feed._INTERVAL]
     assert states(own, specs)[3:] == ["queued"] * 2
 

@@ -1,0 +1,217 @@
+"""The supervisor: fills the places of its job with runs until none is left, then lets the job end or start again.
+
+SLURM signals the processes of all runs itself when it preempts the job, and before its time limit. Each run then saves
+and writes its exit record; when all have, the supervisor asks SLURM to requeue the job for those that go on.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import logging
+import os
+import signal
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from types import FrameType
+
+from attnctl.files import reason as reason_of
+from attnctl.files import write_atomic
+from attnctl.jobs import requeue
+from attnctl.jobs.continuation import NoContinuation, submit_continuation
+from attnctl.jobs.packed.claims import Claims
+from attnctl.jobs.packed.step import Command, Step, command_of_worker, hold
+from attnctl.jobs.runtime.rank import Worker
+from attnctl.jobs.slurm import steps
+from attnctl.jobs.submission import feed, guard, previous_request
+from attnctl.settings import config
+from attnctl.values import SpecError
+from attnctl.workspace.layout import Workspace
+from attnctl.workspace.records import RecordError, Request, Submission
+
+log = logging.getLogger("attnctl.jobs.packed")
+
+_INTERVAL = 0.2
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the job; returns the exit code."""
+    stop = _Stop()
+    options = _parser().parse_args(arguments)
+    logging.basicConfig(format="%(asctime)s %(message)s", level=logging.INFO, force=True)
+    try:
+        root = options.workspace.resolve()
+        submission = Submission.read(Workspace(root).submission(options.tag))
+        if submission is None:
+            raise SpecError(f"workspace {root} has no submission {options.tag!r}")
+        if submission.failed:
+            log.info("nothing to do: submission %s was closed: %s", submission.tag, submission.failed)
+            return 0
+        settings = config.submitted(root, options.tag, options.settings)
+        job = Worker.from_environment(os.environ, 0)
+        supervisor = Supervisor(settings, submission, job, stop, srun=options.srun, digest=options.settings)
+        supervisor.train()
+        supervisor.finish()
+    except (RecordError, SpecError) as error:
+        log.error("%s", error)
+        return 1
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -P -m attnctl.jobs.packed.supervisor", description="Train several runs in one SLURM job."
+    )
+    parser.add_argument("--workspace", type=Path, required=True, help="workspace folder")
+    parser.add_argument("--tag", required=True, help="tag of the submission")
+    parser.add_argument("--settings", default="", help="digest of the submission's settings")
+    parser.add_argument("srun", nargs="+", help="srun with the options of each step")
+    return parser
+
+
+class _Stop:
+    """Whether SLURM has told the job to stop. The runs are told by SLURM itself, and srun is: the job then waits."""
+
+    def __init__(self) -> None:
+        self.received = False
+        signal.signal(signal.SIGTERM, self._note)
+
+    def _note(self, _number: int, _frame: FrameType | None) -> None:
+        self.received = True
+
+
+class Supervisor:
+    """The runs of one job. srun: with the options of each step. digest: of the settings, as the workers get it."""
+
+    def __init__(
+        self,
+        settings: config.Config,
+        submission: Submission,
+        job: Worker,
+        stop: _Stop,
+        *,
+        srun: Sequence[str],
+        digest: str,
+    ) -> None:
+        self._settings, self._submission, self._job, self._stop = settings, submission, job, stop
+        self._workspace = settings.workspace
+        self._claims = Claims(self._workspace, submission, job.job_id)
+        self._places = max(1, submission.runs_per_job)
+        self._deadline = _Deadline(self._workspace, submission, job)
+        environ = steps.environment(os.environ) | self._deadline.variables()
+        self._command = Command(
+            srun=[*srun, *steps.memory(os.environ, job.job_id, self._places)],
+            worker=command_of_worker(self._workspace.root.absolute(), submission.tag, digest),
+            environ=environ,
+            job_id=job.job_id,
+            node=job.node,
+            restart=job.restart,
+        )
+        self._running: list[Step] = []
+        self._ended: list[Step] = []
+        self._closing = False
+
+    def train(self) -> None:
+        """Train runs until none is left, or until the job is to stop."""
+        for task in self._claims.again() if self._job.restart else ():
+            self._start(task)
+        while True:
+            while len(self._running) < self._places and self._take():
+                pass
+            if not self._running:
+                return
+            time.sleep(_INTERVAL)
+            for step in [item for item in self._running if item.ended(stopping=self._stop.received)]:
+                self._running.remove(step)
+                self._ended.append(step)
+                self._closing = self._closing or step.interrupted
+                log.info("run %s has ended", step.run)
+
+    def _take(self) -> bool:
+        """Take the next run and start it; whether there was one."""
+        if self._closing or self._stop.received:
+            return False
+        try:
+            task = self._claims.take(others=self._deadline.allows_more())
+            if task is not None:
+                self._start(task)
+        except OSError as error:  # those that train go on
+            log.warning("no further run starts in this job: %s", reason_of(error))
+            self._closing = True
+            return False
+        return task is not None
+
+    def _start(self, task: int) -> None:
+        attempt = self._claims.attempt(task)
+        reason = guard.hold_reason(self._workspace, self._submission.tag, self._settings.resume.same_error)
+        if reason is not None and not self._job.restart:
+            hold(self._command, attempt, reason)
+            return
+        self._running.append(Step(self._command, attempt, task))
+        log.info("run %s has started", self._running[-1].run)
+
+    def finish(self) -> None:
+        """Let SLURM start the job again if a run goes on, else submit what waits for a place."""
+        again = [step for step in self._ended if step.requeued]
+        if again:
+            refusal = requeue.requeue_job(self._job.job_id)
+            if not refusal:
+                return  # SLURM kills this process
+            for step in again:
+                self._continue(step, refusal)
+        if not self._ended or self._stop.received:
+            return
+        if feed.may_feed(self._workspace, self._error_at_start(), self._settings.resume.same_error):
+            vouched_for = self._settings.digest if self._settings.vouched_for else ""
+            runs = [step.run for step in self._ended]
+            feed.feed_after_runs(self._workspace, runs, lambda: self._stop.received, vouched_for=vouched_for)
+
+    def _continue(self, step: Step, refusal: str) -> None:
+        """Submit the next attempt of a run because SLURM does not requeue the job, and record the result."""
+        try:
+            name = submit_continuation(self._settings, self._workspace.run(step.run), step.attempt)
+            message = f"continues as {name}; SLURM does not requeue this job: {refusal}"
+        except NoContinuation as error:
+            message = f"SLURM does not requeue this job ({refusal}), and no continuation was submitted: {error}"
+        log.info("run %s: %s", step.run, message)
+        for item in step.exits():
+            if item.requeued:
+                path = step.attempt.incarnation(self._job.restart).exit(item.rank)
+                ended = dataclasses.replace(item, requeued=False, message=message)
+                write_atomic(path, ended.encode(), durable=True)
+
+    def _error_at_start(self) -> str:
+        """The error with which a run ended before its first step, if all of this job did; else empty."""
+        errors = [guard.error_at_start(self._workspace, self._submission.tag, step.task) for step in self._ended]
+        return errors[-1] if all(errors) else ""
+
+
+class _Deadline:
+    """The end of the job, and whether a run can still be trained before it."""
+
+    def __init__(self, workspace: Workspace, submission: Submission, job: Worker) -> None:
+        minutes = _minutes(workspace, submission)
+        self._seconds = 60.0 * minutes if minutes is not None else None
+        estimated = time.time() + self._seconds if self._seconds is not None else None
+        self._end = job.end if job.end is not None else estimated
+
+    def allows_more(self) -> bool:
+        """Whether more than half of the time limit, which is that of one run, is left."""
+        return self._end is None or self._seconds is None or self._end - time.time() > self._seconds / 2
+
+    def variables(self) -> dict[str, str]:
+        """What tells a run that starts later than its job when the job ends, as SLURM does since 22.05."""
+        return {"SLURM_JOB_END_TIME": str(int(self._end))} if self._end is not None else {}
+
+
+def _minutes(workspace: Workspace, submission: Submission) -> int | None:
+    """The time limit of the submission's jobs in minutes, from the request of its first run."""
+    run, number = submission.tasks[0]
+    request = Request.read(workspace.run(run).attempt(number).request)
+    return previous_request.resources(request).minutes if request is not None else None
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,40 @@
+"""Jobs that train several runs at the same time, since one alone would leave most of a GPU idle.
+
+An element of the job array asks for the GPUs of one run, and for the cores and the memory of `runs_per_job` runs. Its
+script starts no training, but the supervisor (`attnctl.jobs.packed`), which starts each run as a step of its own.
+"""
+
+from __future__ import annotations
+
+from attnctl.settings import srun_options
+from attnctl.settings.config import SlurmOptions
+from attnctl.settings.sbatch_options import removed
+from attnctl.values import SpecError
+from attnctl.workspace.records import Resources
+
+
+def runs_per_job(options: SlurmOptions, resources: Resources, runs: int, base: str = "") -> int:
+    """How many of these runs share a job; 0 if each gets one of its own. base: the run that they wait for.
+
+    Raises SpecError if the settings ask for what such a job cannot do.
+    """
+    places = options.runs_per_gpu or 1
+    if places < 2 or base:  # a run that waits for another one must be able to give its job back
+        return 0
+    if resources.nodes > 1:
+        raise SpecError(
+            f"runs_per_gpu is {places}, but only runs on one node share a job, and --nodes is {resources.nodes}"
+        )
+    if options.command_prefix or srun_options.in_container(options.srun):
+        raise SpecError(
+            f"runs_per_gpu is {places}, but runs in a container cannot share a job; use --runs-per-gpu 1, or remove "
+            "command_prefix and the container from the settings"
+        )
+    most = min(places, options.parallel or places)
+    jobs = max(1, -(-runs // most))
+    return max(1, -(-runs // jobs))  # jobs of equal size: with 4, six runs are 3 and 3, not 4 and 2
+
+
+def shares_devices(options: SlurmOptions, resources: Resources) -> bool:
+    """Whether the steps of a job use the same GPUs, or cores that SLURM does not divide among them."""
+    return resources.gpus_per_node > 0 or removed(options.extra, "cpus-per-task")
