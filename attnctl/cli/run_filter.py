@@ -12,15 +12,18 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from attnctl.cli import completion, sweep_records
+from attnctl.cli import completion, context, sweep_records
+from attnctl.cli.refresh import take
 from attnctl.lifecycle.state import State
 from attnctl.settings.sections import state_key
+from attnctl.units import quantity
 from attnctl.values import SpecError, did_you_mean, split_list
 from attnctl.workspace import user_notes
 from attnctl.workspace.layout import Workspace
 
 if TYPE_CHECKING:
     from attnctl.db import RunRow
+    from attnctl.settings.config import Config
 
 PANEL = "Which runs"
 STATES = tuple(sorted(map(state_key, State)))
@@ -105,6 +108,24 @@ class RunFilter:
 
 
 NO_FILTER = RunFilter()
+
+
+def narrowed(config: Config, ids: Sequence[str], kept: RunFilter) -> list[str]:
+    """Those of the runs that meet the options, as they are now; raises SpecError if none does."""
+    if not kept.given:
+        return list(ids)
+    with context.index() as index:
+        rows = take(config, index, ids).rows
+    return meeting(config.workspace, rows, kept)
+
+
+def meeting(workspace: Workspace, rows: Sequence[RunRow], kept: RunFilter) -> list[str]:
+    """The ids of the runs that meet the options; raises SpecError if none does."""
+    ids = [row.id for row in kept.apply(workspace, rows)]
+    if not ids:
+        options = " ".join(f"{option} {value}" for option, value in kept.given.items())
+        raise SpecError(f"none of {quantity(len(rows), 'run')} meets {options}")
+    return ids
 
 
 def ordered(rows: Sequence[RunRow], key: str) -> list[RunRow]:

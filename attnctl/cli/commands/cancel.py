@@ -9,6 +9,8 @@ from typing import Annotated
 import typer
 
 from attnctl.cli import completion, context, output, run_selection
+from attnctl.cli.option_groups import Shown
+from attnctl.cli.run_filter import RunFilter, meeting
 from attnctl.units import quantity
 from attnctl.values import SpecError
 
@@ -20,6 +22,8 @@ def cancel(
             metavar="RUN|SWEEP", help="A run's id or a sweep's name.", autocompletion=completion.runs_and_sweeps
         ),
     ],
+    *,
+    kept: Annotated[RunFilter, Shown()],
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     as_json: context.AsJson = False,
 ) -> int:
@@ -32,6 +36,7 @@ def cancel(
     Examples:
         attnctl cancel 3fa2
         attnctl cancel ela-digits --yes
+        attnctl cancel ela-digits --module se --state queued
     """
     from attnctl.cli.refresh import take
     from attnctl.jobs.slurm.cancel import Outcome
@@ -43,6 +48,8 @@ def cancel(
     with context.index() as index:
         index.refresh()
         ids = run_selection.target(config.workspace, target).runs
+        if kept.given:
+            ids = meeting(config.workspace, take(config, index, ids).rows, kept)
         active = {row.id for row in take(config, index, ids).rows if row.verdict.state.active}
         waits = set(waiting_list.of(config.workspace, ids))
         if active | waits and not yes:

@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING, Annotated, Literal, TextIO
 import typer
 
 from attnctl.cli import completion, context, output, output_files
+from attnctl.cli.option_groups import Shown
+from attnctl.cli.run_filter import RunFilter, narrowed
 from attnctl.cli.run_selection import chosen
 from attnctl.files import made_aside, write_atomic
+from attnctl.settings.config import Config
 from attnctl.units import quantity
 from attnctl.values import SpecError, comma_join
-from attnctl.workspace.layout import Workspace
 from attnctl.workspace.records import RecordError
 
 if TYPE_CHECKING:
@@ -35,6 +37,7 @@ def export(
             autocompletion=completion.runs_and_sweeps,
         ),
     ] = None,
+    *,
     format: Annotated[  # noqa: A002 (the option's name)
         Format | None,
         typer.Option("--format", "-f", help="Output format (default: from the -o suffix).", show_default=False),
@@ -53,6 +56,7 @@ def export(
         bool, typer.Option("--steps", help="Also the loss and speed between evaluations, as step_loss and so on.")
     ] = False,
     force: Annotated[bool, typer.Option("--force", help="Replace an earlier export.")] = False,
+    kept: Annotated[RunFilter, Shown()],
 ) -> None:
     """Export metrics to CSV, JSON, TensorBoard or wandb.
 
@@ -62,20 +66,21 @@ def export(
     Examples:
         attnctl export -o metrics.csv
         attnctl export ela-digits --format tensorboard -o tb --steps
+        attnctl export --module ela,se --state completed -o metrics.csv
     """
     chosen_format = _format(format, file)
     if chosen_format in {"tensorboard", "wandb"}:
         folder = _folder(chosen_format, file, force=force)
-        runs = _Runs(context.config().workspace, targets or (), steps=steps)
+        runs = _Runs(context.config(), targets or (), kept, steps=steps)
         _write_folder(chosen_format, folder, runs)
     elif file is not None:
         output_files.check_file(file, force=force)
-        runs = _Runs(context.config().workspace, targets or (), steps=steps)
+        runs = _Runs(context.config(), targets or (), kept, steps=steps)
         with made_aside(file) as aside, aside.open("w", encoding="utf-8", newline="") as stream:
             runs.write_text(chosen_format, stream)
         output.note(f"written: {file} ({runs.summary()})")
     else:
-        _Runs(context.config().workspace, targets or (), steps=steps).write_text(chosen_format, sys.stdout)
+        _Runs(context.config(), targets or (), kept, steps=steps).write_text(chosen_format, sys.stdout)
 
 
 def _format(named: Format | None, file: Path | None) -> Format:
@@ -104,9 +109,9 @@ def _folder(chosen_format: Format, file: Path | None, *, force: bool) -> Path:
 class _Runs:
     """The selected runs, read one after the other. Prints and skips the runs that cannot be read."""
 
-    def __init__(self, workspace: Workspace, targets: Sequence[str], *, steps: bool) -> None:
-        self._workspace, self._steps = workspace, steps
-        self._ids = chosen(workspace, targets)
+    def __init__(self, config: Config, targets: Sequence[str], kept: RunFilter, *, steps: bool) -> None:
+        self._workspace, self._steps = config.workspace, steps
+        self._ids = narrowed(config, chosen(config.workspace, targets), kept)
         self.written: list[str] = []
 
     def __iter__(self) -> Iterator[RunHistory]:

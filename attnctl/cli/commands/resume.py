@@ -11,6 +11,7 @@ import typer
 from attnctl.cli import completion, consent, context, output
 from attnctl.cli.option_groups import Shown
 from attnctl.cli.refresh import announce_ends
+from attnctl.cli.run_filter import RunFilter
 from attnctl.cli.sweeping.destination import resolve_run_on
 from attnctl.cli.sweeping.resource_options import ResourceOptions
 from attnctl.lifecycle.resume_policy import DEFAULT_MODES
@@ -52,6 +53,7 @@ def resume(
             autocompletion=completion.one_of(sorted(state_names())),
         ),
     ] = None,
+    kept: Annotated[RunFilter, Shown(without=("state",))],
     force: Annotated[bool, typer.Option("--force", help="Resume even where the policy refuses.")] = False,
     max_attempts: Annotated[
         int | None, typer.Option(help="Maximum number of attempts of a run.", min=1, max=1_000_000)
@@ -73,6 +75,7 @@ def resume(
     Examples:
         attnctl resume --dry-run
         attnctl resume --state timeout --time 8:00:00
+        attnctl resume --module ela --tag rerun
         attnctl resume 3fa2 --mem 64G
     """
     from attnctl.cli.resuming import candidates, show, submit
@@ -87,7 +90,12 @@ def resume(
     if not dry_run:
         feeding.feed_before(config.workspace, as_json=as_json)
     request = candidates.ResumeRequest(
-        targets=targets or (), states=chosen_states(state), force=force, max_attempts=max_attempts, resources=resources
+        targets=targets or (),
+        states=chosen_states(state),
+        force=force,
+        max_attempts=max_attempts,
+        resources=resources,
+        kept=kept,
     )
     resume_plan = candidates.gather(config, request)
     if not as_json:

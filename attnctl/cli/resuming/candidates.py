@@ -13,6 +13,7 @@ from attnctl.cli import context, output, run_selection
 from attnctl.cli.refresh import Snapshot, take
 from attnctl.cli.resuming.requirements import Requirements
 from attnctl.cli.resuming.resources import more_time, next_destination
+from attnctl.cli.run_filter import NO_FILTER, RunFilter, meeting
 from attnctl.cli.sweeping.resource_options import ResourceOptions
 from attnctl.cost import CostModel
 from attnctl.lifecycle.advice import launch_held, queue_blocker
@@ -33,13 +34,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class ResumeRequest:
-    """The options of the command. states: None for all."""
+    """The options of the command. states: None for all. kept: the options that choose runs otherwise."""
 
     targets: Sequence[str]
     states: frozenset[State] | None
     force: bool
     max_attempts: int | None
     resources: ResourceOptions
+    kept: RunFilter = NO_FILTER
 
 
 @dataclass(kw_only=True)
@@ -124,6 +126,10 @@ def gather(config: Config, request: ResumeRequest) -> ResumePlan:
         ids, named = _targets(config, request.targets)
         missing: list[str] = []
         now = take(config, index, ids)
+        submitted = {row.id for row in now.rows}
+        if request.kept.given:
+            ids = meeting(config.workspace, now.rows, request.kept)
+            now = take(config, index, ids)
         waiting = _waiting_for(index, ids)
         if ids is not None and waiting:
             now = take(config, index, [*ids, *waiting])
@@ -135,7 +141,6 @@ def gather(config: Config, request: ResumeRequest) -> ResumePlan:
         excluded = bad_nodes(((item.state, (item.node,)) for item in verdicts.values()), config.resume.same_error)
         queued = [item for item in index.placed() if excluded and _waits(item, verdicts)]
     members = {sweep.name: frozenset(sweep.runs) for sweep in sweeps}
-    submitted = {row.id for row in now.rows}
     for sweep in sweeps if not request.targets else [item for item in sweeps if item.name in request.targets]:
         absent = [run for run in sweep.runs if run not in submitted]
         if absent:

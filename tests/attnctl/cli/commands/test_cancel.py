@@ -60,3 +60,19 @@ def test_an_ended_run_is_left_unchanged(past: Past, attnctl: Run) -> None:
 def test_a_name_of_neither_a_run_nor_a_sweep_is_refused(past: Past, attnctl: Run) -> None:
     past.attempt(past.specs(1)[0], "RUNNING")
     assert_refused(attnctl("cancel", "zzzz", "--yes"), "zzzz")
+
+
+def test_only_runs_that_meet_the_options_are_cancelled(past: Past, attnctl: Run, fake: Fake) -> None:
+    active, done = past.specs(2)
+    past.attempt(active, "RUNNING")
+    past.attempt(done, "COMPLETED", exit=left("completed", step=40))
+    past.sweep("both", [active, done])
+    attnctl("tag", done.id, "rerun")
+    fake.says("squeue", f"7_0|RUNNING|node1|None|attnctl-{active.id}-1\n")
+    fake.says("scancel", "")
+    result = attnctl("cancel", "both", "--tag", "rerun", "--yes")
+    assert (result.code, result.out) == (0, "nothing to cancel: none of 1 run is active\n")
+    assert_refused(attnctl("cancel", "both", "--state", "timeout", "--yes"), "none of 2 runs meets --state timeout")
+    assert not past.config.workspace.run(active.id).attempt(1).cancel.exists()
+    result = attnctl("cancel", "both", "--state", "running,completed", "--yes", "--json")
+    assert (result.code, json.loads(result.out)["runs"]) == (0, [active.id])

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from attnctl.cli.commands import export as command
-from attnctl.db import open_index
+from attnctl.db import RunRow, open_index
 from attnctl.workspace.layout import Workspace
 from tests.attnctl.cli.cli_run import Run, listing
 from tests.attnctl.cli.exchange_cases import NOW, events, spec, wandb_records, write_attempt
@@ -77,6 +77,20 @@ def test_real_runs_are_exported_in_each_format_with_every_value(trained: Path, a
     assert (result.code, result.out) == (0, "wandb sync offline/offline-run-*\n")
     assert dict(of_wandb(trained / "offline")) == wanted
     assert not [path for path in (trained / "offline").rglob("*") if path.is_symlink()]
+
+
+def test_only_runs_that_meet_the_options_are_exported(trained: Path, attnctl: Run) -> None:
+    modules = {run.id: run.module for run in _runs(trained)}
+    written = attnctl("export", "--module", "ela", "--state", "completed", "--format", "json")
+    assert {modules[run["id"]] for run in json.loads(written.out)["runs"]} == {"ela"}
+    refused = attnctl("export", "--metric", "top1=..-1", "--format", "json")
+    assert (refused.code, "meets --metric top1=..-1" in refused.err) == (2, True)
+
+
+def _runs(root: Path) -> list[RunRow]:
+    with open_index(Workspace(root)) as index:
+        index.refresh()
+        return index.runs()
 
 
 def test_hyperparameters_and_times_go_with_the_metrics(trained: Path, attnctl: Run) -> None:

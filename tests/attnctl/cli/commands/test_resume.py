@@ -145,3 +145,15 @@ def test_a_partition_that_the_cluster_does_not_have_is_refused(
     assert result.code == 2
     assert "no partition maim on this cluster; partitions: main; did you mean 'main'?" in " ".join(result.err.split())
     assert all("--test-only" in call for call in fake.calls("sbatch"))
+
+
+def test_only_runs_that_meet_the_options_are_resumed(past: Past, attnctl: Run) -> None:
+    first, second = past.specs(2)
+    for spec in (first, second):
+        past.attempt(spec, "PREEMPTED", saved=(10,))
+    past.sweep("both", [first, second])
+    attnctl("tag", first.id, "rerun")
+    (row,) = runs(attnctl("resume", "both", "--tag", "rerun", "--dry-run", "--json"))
+    assert row["id"] == first.id
+    assert "never submitted" not in attnctl("resume", "both", "--tag", "rerun", "--dry-run").out
+    assert "no run with tag 'reru'; did you mean 'rerun'?" in attnctl("resume", "--tag", "reru", "--dry-run").err
