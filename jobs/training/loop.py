@@ -20,7 +20,7 @@ from attnctl.jobs.tasks.task import Arithmetic
 from attnctl.jobs.training import checkpoint
 from attnctl.jobs.training.context import TrainingContext
 from attnctl.jobs.training.environment import deterministic
-from attnctl.jobs.training.evaluation import evaluate
+from attnctl.jobs.training.evaluation import EvaluationStopped, evaluate
 from attnctl.jobs.training.events import EventLog
 from attnctl.jobs.training.failure import Diverged, Superseded
 from attnctl.jobs.training.learner import Learner
@@ -160,7 +160,11 @@ class Trainer:
             if self.position.step == self.steps and into:
                 epoch, into = epoch + 1, 0  # if the recipe counts steps, the last epoch can be shorter
             if into == 0 and epoch > self.evaluated:
-                self._end_epoch(epoch)
+                try:
+                    self._end_epoch(epoch)
+                except EvaluationStopped as stop:
+                    self._save()  # the resumed run evaluates again
+                    return self.group.broadcast(self.context.stopped(stop.signal))
             if self.position.step == self.steps:
                 break
             if self.position.step >= self.next_agreement:
@@ -250,7 +254,7 @@ class Trainer:
             )
 
     def _end_epoch(self, epoch: int) -> None:
-        """Save, evaluate, and write the epoch's metrics. epoch: from 1.
+        """Save, evaluate, and write the epoch's metrics. epoch: from 1. Raises EvaluationStopped for a signal.
 
         The checkpoint is saved first, so that an interruption of the evaluation loses only the evaluation; a resumed
         run evaluates again. No checkpoint is saved if that would cost more than one percent of the training time.
@@ -264,7 +268,9 @@ class Trainer:
         values: dict[str, float] = {}
         if epoch % self.recipe.eval_interval == 0 or self.position.step == self.steps:
             self.learner.share_buffers()  # not done yet if no checkpoint was saved
-            values = evaluate(self.task, self.learner.evaluated_network(), self.data, self.group, self.context.beat)
+            network = self.learner.evaluated_network()
+            signals = self.context.signals
+            values = evaluate(self.task, network, self.data, self.group, self.context.beat, lambda: signals.received)
         if not _finite(values.get("loss", 0.0)):
             raise Diverged(f"the loss of the evaluation after epoch {epoch} is not finite")
         steps = self.position.step - (epoch - 1) * self.data.steps_per_epoch

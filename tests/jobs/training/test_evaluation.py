@@ -8,7 +8,7 @@ from torch.nn import functional
 from attnctl.jobs.runtime.group import Group
 from attnctl.jobs.tasks.classify import Classify
 from attnctl.jobs.tasks.task import Arithmetic
-from attnctl.jobs.training.evaluation import evaluate
+from attnctl.jobs.training.evaluation import EvaluationStopped, evaluate
 from tests.jobs.training.worlds import SAMPLES, Data, Network, make_run
 
 
@@ -48,3 +48,14 @@ def test_an_evaluation_counts_every_sample_once_or_raises() -> None:
     data.evaluation_size += 1
     with pytest.raises(RuntimeError, match="evaluated 23 samples instead of 24"):
         evaluate(task, network, data, group)
+
+
+def test_a_signal_ends_an_evaluation_after_the_batch() -> None:
+    spec = make_run()
+    data, network = Data(spec), Network().double()
+    group = Group(0, 1, torch.device("cpu"))
+    task = Classify(spec.recipe, Arithmetic.of(spec.recipe, group.device, torch.float64))
+    beats: list[int] = []
+    with pytest.raises(EvaluationStopped) as stopped:
+        evaluate(task, network.train(), data, group, lambda: beats.append(1), lambda: 2 * (len(beats) > 1))
+    assert (stopped.value.signal, len(beats), network.training) == (2, 2, True)

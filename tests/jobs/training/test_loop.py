@@ -1,12 +1,15 @@
 """Worlds 1, 2 and 4 train the same network, and evaluate every sample once."""
 
 import dataclasses
+import signal
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from torch import Tensor
 from torch._C._distributed_c10d import FileStore  # torch.distributed exports it, but type checkers do not see it there
 from torch.nn import functional
 
@@ -133,3 +136,55 @@ def test_checkpoints_are_also_saved_by_time_within_an_epoch(tmp_path: Path) -> N
     assert {1, 5, 10, 15} < set(steps)
     assert steps == sorted(steps)
     assert [path.name for path in checkpoint.stored(run)] == ["15-1.0.pt"]
+
+
+class Interrupted(Data):
+    """The last rank receives Ctrl-C in its second evaluation, once."""
+
+    def __init__(self, spec: RunSpec, context: TrainingContext) -> None:
+        super().__init__(spec)
+        self.context, self.evaluations, self.batches = context, 0, 0
+
+    def evaluate(self, rank: int, world: int) -> Iterator[tuple[Tensor, Tensor]]:
+        self.evaluations += 1
+        for batch in super().evaluate(rank, world):
+            self.batches += 1
+            if self.evaluations == 2 and rank == world - 1:
+                self.context.signals.received = signal.SIGINT
+            yield batch
+
+
+def interrupted_rank(folder: Path, spec: RunSpec, rank: int, world: int) -> None:
+    torch.set_num_threads(1)
+    pace.CheckpointBudget.allows = lambda *_: False  # type: ignore[method-assign]
+    store = FileStore(str(folder / "interrupted"), world) if world > 1 else None
+    group = Group(rank, world, torch.device("cpu"), store)
+    torch.manual_seed(0)
+    context = TrainingContext(run=RunDir(folder / "run", folder / "run/checkpoints"), token=(1, 0))
+    data = Interrupted(spec, context)
+    assert train(spec, data, Network(), group, context, None, torch.float64) == "interrupted"
+    assert data.evaluations == 2
+    if rank == world - 1:
+        assert data.batches == (len(list(Data(spec).evaluate(rank, world)))) + 1
+    group.close()
+
+
+@pytest.mark.parametrize("world", [1, 2])
+def test_ctrl_c_ends_an_evaluation_at_once_and_the_resumed_run_has_the_same_numbers(tmp_path: Path, world: int) -> None:
+    spec = make_run()
+    folder = tmp_path / "cut"
+    folder.mkdir()
+    ranks = [SERVER.Process(target=interrupted_rank, args=(folder, spec, rank, world)) for rank in range(world)]
+    for process in ranks:
+        process.start()
+    assert exit_codes(list(ranks)) == [0] * world
+    whole = train_in(tmp_path / "whole", spec, world)
+    again = [SERVER.Process(target=rank_of_world, args=(folder, spec, rank, world, False)) for rank in range(world)]
+    for process in again:
+        process.start()
+    assert exit_codes(list(again)) == [0] * world
+    run = RunDir(folder / "run", folder / "run/checkpoints")
+    resumed = checkpoint.load(checkpoint.stored(run)[0], run)
+    assert resumed["best"] == whole["best"]
+    for name, tensor in whole["network"].items():
+        assert torch.equal(resumed["network"][name], tensor)
