@@ -25,11 +25,11 @@ from attnctl.jobs.packed.claims import Claims
 from attnctl.jobs.packed.step import Command, Step, command_of_worker, hold
 from attnctl.jobs.runtime.rank import Worker
 from attnctl.jobs.slurm import steps
-from attnctl.jobs.submission import feed, guard, previous_request
+from attnctl.jobs.submission import feed, guard
 from attnctl.settings import config
 from attnctl.values import SpecError
 from attnctl.workspace.layout import Workspace
-from attnctl.workspace.records import RecordError, Request, Submission
+from attnctl.workspace.records import RecordError, Submission
 
 log = logging.getLogger("attnctl.jobs.packed")
 
@@ -99,7 +99,7 @@ class Supervisor:
         self._workspace = settings.workspace
         self._claims = Claims(self._workspace, submission, job.job_id)
         self._places = max(1, submission.runs_per_job)
-        self._deadline = _Deadline(self._workspace, submission, job)
+        self._deadline = _Deadline(job)
         environ = steps.environment(os.environ) | self._deadline.variables()
         self._command = Command(
             srun=[*srun, *steps.memory(os.environ, job.job_id, self._places)],
@@ -191,26 +191,18 @@ class Supervisor:
 class _Deadline:
     """The end of the job, and whether a run can still be trained before it."""
 
-    def __init__(self, workspace: Workspace, submission: Submission, job: Worker) -> None:
-        minutes = _minutes(workspace, submission)
-        self._seconds = 60.0 * minutes if minutes is not None else None
-        estimated = time.time() + self._seconds if self._seconds is not None else None
-        self._end = job.end if job.end is not None else estimated
+    def __init__(self, job: Worker) -> None:
+        left = job.end - time.time() if job.end is not None else steps.seconds_left(job.job_id)
+        self._half = left / 2 if left is not None else 0.0
+        self._end = time.time() + left if left is not None else None
 
     def allows_more(self) -> bool:
-        """Whether more than half of the time limit, which is that of one run, is left."""
-        return self._end is None or self._seconds is None or self._end - time.time() > self._seconds / 2
+        """Whether more than half of the time limit, which is meant for one run, is left."""
+        return self._end is None or self._end - time.time() > self._half
 
     def variables(self) -> dict[str, str]:
-        """What tells a run that starts later than its job when the job ends, as SLURM does since 22.05."""
+        """What tells a run that starts later than its job when the job ends; newer releases of SLURM say it too."""
         return {"SLURM_JOB_END_TIME": str(int(self._end))} if self._end is not None else {}
-
-
-def _minutes(workspace: Workspace, submission: Submission) -> int | None:
-    """The time limit of the submission's jobs in minutes, from the request of its first run."""
-    run, number = submission.tasks[0]
-    request = Request.read(workspace.run(run).attempt(number).request)
-    return previous_request.resources(request).minutes if request is not None else None
 
 
 if __name__ == "__main__":

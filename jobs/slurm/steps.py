@@ -14,7 +14,7 @@ from collections.abc import Mapping
 
 from attnctl.jobs.slurm.commands import CommandError, run
 from attnctl.settings.memory_request import RESERVE
-from attnctl.units import parse_memory
+from attnctl.units import parse_elapsed, parse_memory
 from attnctl.values import SpecError
 
 STOP = signal.SIGUSR2
@@ -60,6 +60,14 @@ def memory(environ: Mapping[str, str], job_id: str, runs: int) -> list[str]:
         with contextlib.suppress(CommandError):
             total = allocated_memory(run(["scontrol", "show", "job", "-o", job_id]))
     return [f"--mem={share(total, runs)}M"] if total else []
+
+
+def seconds_left(job_id: str) -> float | None:
+    """The time that is left of a running job; None if it has no limit, or if SLURM does not answer."""
+    try:
+        return parse_elapsed(run(["squeue", "-h", "-j", job_id, "-o", "%L"]).strip()) or None
+    except CommandError:
+        return None
 
 
 def share(total: int, runs: int) -> int:

@@ -19,7 +19,8 @@ def runs_per_job(options: SlurmOptions, resources: Resources, runs: int, base: s
     Raises SpecError if the settings ask for what such a job cannot do.
     """
     places = options.runs_per_gpu or 1
-    if places < 2 or base:  # a run that waits for another one must be able to give its job back
+    most = min(places, options.parallel or places)
+    if most < 2 or runs < 2 or base:  # a run that waits for another one must be able to give its job back
         return 0
     if resources.nodes > 1:
         raise SpecError(
@@ -30,9 +31,8 @@ def runs_per_job(options: SlurmOptions, resources: Resources, runs: int, base: s
             f"runs_per_gpu is {places}, but runs in a container cannot share a job; use --runs-per-gpu 1, or remove "
             "command_prefix and the container from the settings"
         )
-    most = min(places, options.parallel or places)
-    jobs = max(1, -(-runs // most))
-    return max(1, -(-runs // jobs))  # jobs of equal size: with 4, six runs are 3 and 3, not 4 and 2
+    jobs = -(-runs // most)
+    return -(-runs // jobs)  # jobs of equal size: with 4, six runs are 3 and 3, not 4 and 2
 
 
 def shares_devices(options: SlurmOptions, resources: Resources) -> bool:

@@ -76,6 +76,17 @@ def test_a_job_trains_its_runs_and_then_those_of_jobs_that_wait(fake: Fake, conf
     assert not [call for call in fake.calls("scontrol") if "requeue" in call]
 
 
+def test_in_the_second_half_of_its_time_a_job_takes_no_run_that_is_meant_for_another(
+    fake: Fake, config: Config, job: Submitted
+) -> None:
+    srun(fake, config, job, "completed")
+    fake.says("squeue", "0:01\n")  # less than half of it is left after the first two
+    script = fake.folder / "srun"
+    script.write_text(f"{script.read_text()}\nsleep 0.6\n")
+    assert run(config, job) == 0
+    assert states(config, job) == [State.COMPLETED, State.COMPLETED, State.QUEUED]
+
+
 def test_an_interrupted_job_takes_no_further_run_and_is_started_again(
     fake: Fake, config: Config, job: Submitted, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -25,6 +25,14 @@ def test_each_step_gets_its_share_of_the_memory(fake: Fake) -> None:
     assert steps.memory({}, "7_0", 3) == []
 
 
+@pytest.mark.parametrize(("text", "seconds"), [("4:57", 297), ("1-00:00:01", 86401), ("UNLIMITED", None), ("", None)])
+def test_the_time_that_is_left_of_a_job_is_asked_for(fake: Fake, text: str, seconds: float | None) -> None:
+    fake.says("squeue", f"{text}\n")
+    assert steps.seconds_left("7_0") == seconds
+    fake.does("squeue", "exit 1")
+    assert steps.seconds_left("7_0") is None
+
+
 @pytest.mark.parametrize(
     ("text", "megabytes"),
     [

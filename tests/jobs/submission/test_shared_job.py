@@ -18,8 +18,10 @@ from attnctl.workspace.records import Resources
         (SlurmOptions(runs_per_gpu=1), 24, 0),
         (SlurmOptions(runs_per_gpu=4), 24, 4),
         (SlurmOptions(runs_per_gpu=4), 6, 3),
-        (SlurmOptions(runs_per_gpu=4), 1, 1),
+        (SlurmOptions(runs_per_gpu=4), 5, 3),
+        (SlurmOptions(runs_per_gpu=4), 1, 0),
         (SlurmOptions(runs_per_gpu=4, parallel=2), 24, 2),
+        (SlurmOptions(runs_per_gpu=4, parallel=1), 24, 0),
     ],
     ids=str,
 )
