@@ -47,19 +47,20 @@ class Timed:
         self.name, self.module, self.autocast = name, module, autocast
         self.x, self.slope = x.detach().clone().requires_grad_(), slope
         self.times: list[float] = []
+        self.clock: Callable[[], float] = time.perf_counter
 
     def step(self, repeats: int) -> float:
         """Seconds of one forward and backward, the mean of `repeats`."""
         parameters = [self.x, *self.module.parameters()]
         wait: Callable[[], object] = torch.cuda.synchronize if self.x.is_cuda else lambda: None
         wait()
-        started = time.perf_counter()
+        started = self.clock()
         for _ in range(repeats):
             with torch.autocast(self.x.device.type, torch.bfloat16, enabled=self.autocast):
                 y = self.module(self.x)
             torch.autograd.grad(y, parameters, self.slope.to(y.dtype))
         wait()
-        return (time.perf_counter() - started) / repeats
+        return (self.clock() - started) / repeats
 
 
 def build(names: list[str], x: Tensor) -> list[tuple[str, nn.Module]]:
@@ -89,9 +90,9 @@ def twin(module: nn.Module) -> nn.Module:
     return module
 
 
-def command_line() -> Arguments:
+def command_line(description: str | None) -> Arguments:
     """The options."""
-    arguments = Arguments(__doc__)
+    arguments = Arguments(description)
     arguments.size("rounds", 15, 1, "measured rounds")
     arguments.size("repeats", 1, 1, "forwards and backwards in one sample")
     arguments.size("threads", 1, 1, "threads of torch")
@@ -113,7 +114,7 @@ def command_line() -> Arguments:
 
 def main() -> None:
     """Measure, and print a table."""
-    options = command_line().read()
+    options = command_line(__doc__).read()
     torch.set_num_threads(options.threads)
     torch.manual_seed(0)
     layout = torch.channels_last if options.channels_last else torch.contiguous_format

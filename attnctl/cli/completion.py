@@ -33,10 +33,12 @@ def one_of(names: Iterable[object]) -> Completion:
 
 
 def modules(incomplete: str) -> list[str]:
-    """The attention modules, and the plain backbone."""
-    from attnctl import attention
+    """The attention modules, the plain backbone, and groups of modules."""
+    from attnctl import attention, groups
 
-    return last_of_list(incomplete, ("none", *attention.names()))
+    own = _of_workspace(lambda config: config.groups)
+    every = [groups.PREFIX + name for name in groups.names(own)]
+    return last_of_list(incomplete, ("none", *attention.names(), *every))
 
 
 def papers(incomplete: str) -> list[str]:

@@ -17,7 +17,7 @@ from attnctl.lifecycle.resume_policy import Rules
 from attnctl.settings import sbatch_options, srun_options, trust
 from attnctl.settings.acting import ActingSetting, acting_settings
 from attnctl.settings.reader import ConfigError, SectionReader
-from attnctl.settings.sections import Keep, Notify, read_keep, read_names, read_notify, read_rules
+from attnctl.settings.sections import Keep, Notify, read_groups, read_keep, read_names, read_notify, read_rules
 from attnctl.settings.template import TEMPLATE
 from attnctl.spec import recipe_fields
 from attnctl.units import parse_memory, parse_time
@@ -187,6 +187,8 @@ class Config:
     notify: Notify = field(default_factory=Notify)
     names: Mapping[str, str] = field(default_factory=dict)
     """What reports call modules, rows, hyperparameters, networks and data sets, by what is typed."""
+    groups: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """The user's groups of modules, by name."""
     source: bytes | None = None
     """The content of the file, empty without one; None for settings that a caller has put together."""
     acting: Sequence[ActingSetting] = ()
@@ -340,7 +342,7 @@ class _Reader(SectionReader):
     """Turns the document into a Config; every error names file, line and key."""
 
     def config(self, document: Mapping[str, Any]) -> Config:
-        sections = ("slurm", "paths", "data", "defaults", "resume", "checkpoints", "notify", "names")
+        sections = ("slurm", "paths", "data", "defaults", "resume", "checkpoints", "notify", "names", "groups")
         self.check_keys(document, sections, "")
         for section, value in document.items():
             if not isinstance(value, dict):
@@ -357,6 +359,7 @@ class _Reader(SectionReader):
             keep=read_keep(self, document.get("checkpoints", {})),
             notify=read_notify(self, document.get("notify", {})),
             names=read_names(self, document.get("names", {})),
+            groups=read_groups(self, document.get("groups", {})),
         )
 
     def _slurm(self, section: Mapping[str, Any]) -> tuple[SlurmOptions, dict[str, SlurmOptions]]:

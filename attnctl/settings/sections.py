@@ -1,4 +1,4 @@
-"""The sections [resume], [checkpoints], [notify] and [names] of attnctl.toml."""
+"""The sections [resume], [checkpoints], [notify], [names] and [groups] of attnctl.toml."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
+from attnctl import groups
 from attnctl.lifecycle.resume_policy import DEFAULT_MODES, MODES, Mode, Rules
 from attnctl.lifecycle.state import State
 from attnctl.settings.reader import SectionReader
@@ -118,3 +119,12 @@ def read_names(reader: SectionReader, section: Mapping[str, Any]) -> dict[str, s
         if not isinstance(value, str) or not value.strip() or len(value.splitlines()) > 1:
             raise reader.error("names", key, "must be one line of text, such as 'SE-Net'")
     return {key: value.strip() for key, value in section.items()}
+
+
+def read_groups(reader: SectionReader, section: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
+    """The section [groups]: lists of modules by the name that `group:NAME` has in a command. Raises ConfigError."""
+    for name, value in section.items():
+        fault = groups.fault(name, reader.typed(value, str, "groups", name))
+        if fault:
+            raise reader.error("groups", name, fault)
+    return {name: tuple(part.strip() for part in value.split(",")) for name, value in section.items()}

@@ -109,5 +109,9 @@ TEMPLATE = """\
 # none = "Baseline"
 # kernel = "k"
 # resnet50 = "ResNet-50"
+
+[groups]
+# Groups of modules for the command line: attnctl sweep ./mine.py:Mine,group:rivals
+# rivals = "none,se,eca,ela,ema"
 """
 """The text of the attnctl.toml that `attnctl init` writes."""

@@ -13,7 +13,14 @@ from attnctl.values import SpecError
 from tests.attnctl.attention.attention_cases import CASES, SMALL, label, randomised
 
 cases = pytest.mark.parametrize(("name", "hyperparameters"), CASES, ids=label)
-NEEDS = {"ean": (8, "G"), "sa": (16, "G"), "sge": (64, "G"), "gn": (32, "num_groups"), "fca": (16, "frequencies")}
+NEEDS = {
+    "ean": (8, "G"),
+    "ema": (32, "G"),
+    "fca": (16, "frequencies"),
+    "gn": (32, "num_groups"),
+    "sa": (16, "G"),
+    "sge": (64, "G"),
+}
 """What must divide the channels for the defaults to fit, and the hyperparameter that a refusal names."""
 
 
@@ -160,7 +167,7 @@ def test_nams_spatial_gate_requires_the_map_size(gates: str) -> None:
 
 def test_modules_that_replace_norms_are_marked() -> None:
     assert [name for name in attention.names() if attention.describe(name).replaces] == ["an", "gn", "in", "sn"]
-    assert [name for name in attention.names() if attention.describe(name).needs_map] == ["fca", "nam"]
+    assert [name for name in attention.names() if attention.describe(name).needs_map] == ["fca", "ge", "nam"]
 
 
 @pytest.mark.parametrize(
@@ -199,6 +206,20 @@ def test_modules_that_replace_norms_are_marked() -> None:
         ("fca", 24, {"frequencies": 16}, "fca frequencies=16 does not work at 24 channels"),
         ("gc", 8, {"r": 16}, "gc r=16 does not work at 8 channels"),
         ("simam", 8, {"e_lambda": 0.0}, "e_lambda must be above 0"),
+        ("ema", 48, {"G": 32}, "ema G=32 does not work at 48 channels: G must divide the channels"),
+        ("gam", 16, {"r": 32}, "gam r=32 does not work at 16 channels: r must not exceed the channels"),
+        ("gam", 24, {"r": 4, "groups": 4}, "groups must divide the hidden width, C / r"),
+        ("mlca", 16, {"size": 0}, "size must be from 1 to 64"),
+        ("mlca", 16, {"weight": 1.5}, "weight must be from 0 to 1"),
+        ("scsa", 16, {"window": 0}, "window must be from 1 to 64"),
+        ("scsa", 16, {"heads": 3}, "scsa heads=3 does not work at 16 channels: heads must divide the channels"),
+        ("cpca", 8, {"r": 16}, "cpca r=16 does not work at 8 channels"),
+        ("caa", 8, {"kernel": 4}, "kernel must be odd, from 1 to 63"),
+        ("shsa", 8, {"D": 0}, "D must be from 1 to 4096"),
+        ("ge", 8, {"excite": "mlp"}, "ge excite=mlp r=16 does not work at 8 channels: r must not exceed the channels"),
+        ("scoord", 8, {"r": 0}, "r must be at least 1"),
+        ("strip", 8, {"kernel": 2}, "kernel must be odd, from 1 to 63"),
+        ("nl", 8, {"r": 16}, "nl r=16 does not work at 8 channels"),
     ],
 )
 def test_an_invalid_value_is_reported_with_hyperparameter_and_channels(

@@ -34,7 +34,7 @@ from attnctl.workspace.records import read_events
 
 GOLDEN = Path(__file__).with_name("golden.json")
 STEPS = {"epochs": ("1",), "batch": ("32",), "norm_batch": ("16",), "input_size": ("16",), "lr": ("0.01",)}
-FITTING = {"sge": {"G": ("8",)}, "gn": {"num_groups": ("8",)}}
+FITTING = {"ema": {"G": ("8",)}, "sge": {"G": ("8",)}, "gn": {"num_groups": ("8",)}}
 """Hyperparameters of modules whose defaults do not fit the 16 channels of resnet20."""
 
 

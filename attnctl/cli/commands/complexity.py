@@ -18,7 +18,7 @@ from attnctl.cli.table_layout import Column
 from attnctl.components import AND, AT
 from attnctl.networks.complexity import CONVENTIONS, Cell, Counts, Written, cell, counts
 from attnctl.spec import NO_MODULE, RunSpec
-from attnctl.values import SpecError, format_value, split_list
+from attnctl.values import SpecError, format_value
 
 _EXACT = (
     Column("module", settings=True),
@@ -76,7 +76,7 @@ def complexity(
         "dataset": [dataset],
         "placement": [placement],
     }
-    names = split_list(",".join(modules), "MODULE")
+    names = dynamic_options.listed_modules(",".join(modules))
     with output.others_on_standard_error():
         networks = list(_counted(names, axis_values, parameter or (), dynamic))
     if as_json:

@@ -6,9 +6,10 @@ from typing import Annotated
 
 import typer
 
-from attnctl import attention
+from attnctl import attention, groups
 from attnctl.cli import completion, context, output
 from attnctl.cli.commands.listings import split_names
+from attnctl.cli.sweeping import dynamic_options
 from attnctl.cli.table_layout import Column
 from attnctl.sources.signature import ModuleSource
 from attnctl.spec import NO_MODULE
@@ -30,7 +31,8 @@ def modules(
         list[str] | None,
         typer.Argument(
             metavar="MODULE",
-            help="Show the hyperparameters of these modules: from the list, or ./mine.py:MyAttention.",
+            help="Show the hyperparameters of these modules: from the list, or ./mine.py:MyAttention; "
+            "group:NAME lists the modules of a group.",
             autocompletion=completion.modules,
         ),
     ] = None,
@@ -41,8 +43,11 @@ def modules(
     Examples:
         attnctl modules
         attnctl modules ela se
+        attnctl modules group:lightweight
     """
-    chosen = split_names(names) or attention.names()
+    typed = split_names(names)
+    grouped = bool(typed) and all(map(groups.is_group, typed))
+    chosen = dynamic_options.listed_modules(",".join(typed)) if typed else attention.names()
     sources = {name: attention.describe(name) for name in chosen if name != NO_MODULE}
     if as_json:
         output.document(
@@ -67,7 +72,7 @@ def modules(
             }
         )
         return
-    if names:
+    if names and not grouped:
         output.table(_HYPERPARAMETERS, [row for name in chosen for row in _hyperparameters(sources.get(name))])
         return
     rows = [[NO_MODULE, "", _PLAIN]]
@@ -76,6 +81,12 @@ def modules(
         rows.append([source.name, defaults, source.summary])
     output.table(_COLUMNS, rows)
     output.note("attnctl modules NAME explains its hyperparameters; attnctl sweep NAME --help shows their options")
+    if not grouped:
+        output.note(f"groups of modules: {_groups()}; own ones in the section [groups] of attnctl.toml")
+
+
+def _groups() -> str:
+    return ", ".join(f"{groups.PREFIX}{name} ({what})" for name, (_, what) in groups.BUILT_IN.items())
 
 
 def _hyperparameters(source: ModuleSource | None) -> list[list[str]]:

@@ -26,7 +26,7 @@ def sweep(
         str | None,
         typer.Argument(
             metavar="MODULE[,MODULE...]",
-            help="Modules, such as ela or none,se,ela; none is the plain backbone.",
+            help="Modules, such as ela or none,se,group:lightweight; none is the plain backbone.",
             autocompletion=completion.modules,
             show_default=False,
         ),
@@ -60,6 +60,7 @@ def sweep(
 
     Examples:
         attnctl sweep none,ela,an@norm2+se@block --kernel 5,7 --dataset ./flowers
+        attnctl sweep ./mine.py:Mine,group:lightweight --seed 0..2
         attnctl sweep none,se --loss ./mine.py:MyLoss -p loss.gamma=1,2
         attnctl sweep --table ean:5 --with-bases
     """
@@ -82,7 +83,7 @@ def sweep(
             dynamic=dynamic,
             defaults=config.defaults,
         )
-        runs = selection.of_modules(request, skip_invalid=skip_invalid)
+        runs = selection.of_modules(request, modules, skip_invalid=skip_invalid)
         runs = selection.with_weights(runs, initial, config.workspace)
         for note in shared_hyperparameters(request):
             output.note(note)

@@ -124,7 +124,7 @@ def _asked(
         dynamic=dynamic,
         defaults=config.defaults,
     )
-    return with_weights(of_modules(request, skip_invalid=False), initial, config.workspace)
+    return with_weights(of_modules(request, modules, skip_invalid=False), initial, config.workspace)
 
 
 def _distinct(specs: Sequence[RunSpec]) -> list[RunSpec]:

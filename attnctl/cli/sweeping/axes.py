@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 from attnctl import attention
-from attnctl.cli.sweeping.dynamic_options import Dynamic, option_name
+from attnctl.cli.sweeping.dynamic_options import Dynamic, listed_modules, option_name
 from attnctl.grid import Axes
 from attnctl.recipe_parts import KINDS
 from attnctl.spec import NO_MODULE, recipe_fields
@@ -34,7 +34,7 @@ def axes(
     overrides = {name: value for name, value in standing.items() if name in recipe_fields()} | dict(dynamic.recipe)
     of_modules, of_recipe = _separated(addresses(addressed))
     return Axes(
-        modules=split_list(modules, "MODULE"),
+        modules=listed_modules(modules),
         hyperparameters={name: split_list(value, option_name(name)) for name, value in dynamic.hyperparameters.items()},
         addressed=of_modules,
         backbones=chosen.get("backbone", ()),

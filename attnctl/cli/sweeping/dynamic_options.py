@@ -14,8 +14,8 @@ from typing import Annotated, Any
 
 import typer
 
-from attnctl import attention, recipe_parts, recipes
-from attnctl.cli import completion, output, value_names
+from attnctl import attention, groups, recipe_parts, recipes
+from attnctl.cli import completion, context, output, value_names
 from attnctl.components import AND, AT
 from attnctl.datasets import own
 from attnctl.grid import default_backbone
@@ -52,7 +52,7 @@ def named_modules(words: Sequence[str], flags: Collection[str], *, lenient: bool
         word = words[position]
         if not word.startswith("-"):
             names = (
-                [part for name in split_list(word, "MODULE") for part in _parts(name)]
+                [part for name in listed_modules(word) for part in _parts(name)]
                 if not lenient
                 else [part.partition(AT)[0] for part in re.split(rf"[,{AND}]", word)]
             )
@@ -62,6 +62,14 @@ def named_modules(words: Sequence[str], flags: Collection[str], *, lenient: bool
             ]
         position += 1 if word in flags or "=" in word else 2
     return []
+
+
+def listed_modules(text: str) -> tuple[str, ...]:
+    """The modules of a comma list, with those of its groups, also of the user's settings; raises SpecError."""
+    parts = split_list(text, "MODULE")
+    if not any(map(groups.is_group, parts)):
+        return parts
+    return groups.expanded(parts, context.config(new=True).groups)
 
 
 def _parts(name: str) -> list[str]:

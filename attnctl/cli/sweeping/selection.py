@@ -9,13 +9,14 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+from attnctl import groups
 from attnctl.cli.sweep_records import OfPaper
 from attnctl.cli.sweeping import selected
 from attnctl.grid import Axes, Expansion, InvalidCell, expand
 from attnctl.networks import probe
 from attnctl.spec import RunSpec
 from attnctl.units import quantity
-from attnctl.values import SpecError, comma_join, format_value
+from attnctl.values import SpecError, comma_join, format_value, split_list
 
 if TYPE_CHECKING:
     from attnctl.cli.sweeping.init_options import InitOptions
@@ -48,15 +49,25 @@ class Selection:
     files: Mapping[str, Path] = field(default_factory=dict)
 
 
-def of_modules(request: Axes, *, skip_invalid: bool) -> Selection:
-    """The runs of the grid; raises SpecError for a cell that cannot be, unless those are left out."""
+def of_modules(request: Axes, typed: str, *, skip_invalid: bool) -> Selection:
+    """The runs of the grid; raises SpecError for a cell that cannot be, unless those are left out.
+
+    typed: the modules as typed. What does not fit of a group is left out; modules typed by name have to fit.
+    """
     expansion = _probed(expand(request))
-    if expansion.invalid and not (skip_invalid and expansion.specs):
-        first = expansion.invalid[0]
-        more = f" (and {quantity(len(expansion.invalid) - 1, 'more cell')})" if len(expansion.invalid) > 1 else ""
+    parts = split_list(typed, "MODULE")
+    by_group = any(map(groups.is_group, parts))
+    faults = [
+        cell
+        for cell in expansion.invalid
+        if not expansion.specs or not (skip_invalid or (by_group and cell.label.partition(" ")[0] not in parts))
+    ]
+    if faults:
+        first = faults[0]
+        more = f" (and {quantity(len(faults) - 1, 'more cell')})" if len(faults) > 1 else ""
         hint = "; --skip-invalid skips these cells" if expansion.specs else ""
         raise SpecError(f"{first.label}: {first.reason}{more}{hint}")
-    return Selection(specs=expansion.specs, invalid=expansion.invalid, name=",".join(request.modules))
+    return Selection(specs=expansion.specs, invalid=expansion.invalid, name=typed.replace(groups.PREFIX, ""))
 
 
 def with_weights(selected: Selection, initial: InitOptions, workspace: Workspace) -> Selection:

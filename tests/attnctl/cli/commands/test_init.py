@@ -13,7 +13,7 @@ def test_init_writes_the_template_once(attnctl: Run, folder: Path) -> None:
     assert attnctl("init").code == 0
     written = folder / "attnctl.toml"
     assert written.read_text() == TEMPLATE
-    sections = {"slurm", "paths", "data", "defaults", "resume", "checkpoints", "notify", "names"}
+    sections = {"slurm", "paths", "data", "defaults", "resume", "checkpoints", "notify", "names", "groups"}
     assert set(tomllib.loads(written.read_text())) <= sections
     written.write_text("# mine\n")
     assert attnctl("init").code == 2

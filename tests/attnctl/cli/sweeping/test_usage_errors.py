@@ -11,13 +11,16 @@ from tests.attnctl.cli.cli_run import Run, assert_refused
 CASES = {
     "an option of another module": (
         ["sweep", "se", "--kernel", "5"],
-        "No such option: --kernel; se has --r, --bias, --min-channels; --kernel belongs to cbam, eca, ela, triplet; "
-        "--help lists all options",
+        "No such option: --kernel; se has --r, --bias, --min-channels; "
+        "--kernel belongs to caa, cbam, eca, ela, lska, strip, triplet; --help lists all options",
     ),
     "an option that neither module has": (["sweep", "se,simam", "--K=3"], "simam has --e-lambda; --K belongs to an;"),
     "an option of no module": (["try", "simam", "--foo", "3"], "--foo; simam has --e-lambda; --help lists all options"),
     "a misspelt option": (["sweep", "ela", "--kernal", "5"], "No such option: --kernal; did you mean --kernel?"),
-    "an option without a module": (["sweep", "--kernel", "5"], "--kernel belongs to cbam, eca, ela, triplet"),
+    "an option without a module": (
+        ["sweep", "--kernel", "5"],
+        "--kernel belongs to caa, cbam, eca, ela, lska, strip, triplet",
+    ),
     "the plain backbone": (["complexity", "none", "--r", "4"], "No such option: --r; --r belongs to "),
     "a second module": (["sweep", "se", "ela"], "unexpected 'ela': modules are one comma list; write se,ela"),
     "two more modules": (
