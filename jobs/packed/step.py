@@ -52,10 +52,10 @@ class Command:
 
 
 class Step:
-    """The step of one run. task: its place in the submission."""
+    """The step of one run. task: its number in the submission; place: which one of the job it has."""
 
-    def __init__(self, command: Command, attempt: Attempt, task: int) -> None:
-        self.attempt, self.task = attempt, task
+    def __init__(self, command: Command, attempt: Attempt, task: int, place: int = 0) -> None:
+        self.attempt, self.task, self.place = attempt, task, place
         self.run = attempt.path.parent.parent.name
         self.interrupted = False
         """Whether it was stopped because its job is, so that no further run may start in it."""

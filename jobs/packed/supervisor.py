@@ -21,7 +21,9 @@ from attnctl.files import reason as reason_of
 from attnctl.files import write_atomic
 from attnctl.jobs import requeue
 from attnctl.jobs.continuation import NoContinuation, submit_continuation
+from attnctl.jobs.local import gpu_slots
 from attnctl.jobs.packed.claims import Claims
+from attnctl.jobs.packed.places import Places
 from attnctl.jobs.packed.step import Command, Step, command_of_worker, hold
 from attnctl.jobs.runtime.rank import Worker
 from attnctl.jobs.slurm import steps
@@ -51,7 +53,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return 0
         settings = config.submitted(root, options.tag, options.settings)
         job = Worker.from_environment(os.environ, 0)
-        supervisor = Supervisor(settings, submission, job, stop, srun=options.srun, digest=options.settings)
+        places = Places(max(1, submission.runs_per_job), options.gpus, gpu_slots.gpus() if options.gpus else ())
+        supervisor = Supervisor(settings, submission, job, stop, places, srun=options.srun, digest=options.settings)
         supervisor.train()
         supervisor.finish()
     except (RecordError, SpecError) as error:
@@ -67,6 +70,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--workspace", type=Path, required=True, help="workspace folder")
     parser.add_argument("--tag", required=True, help="tag of the submission")
     parser.add_argument("--settings", default="", help="digest of the submission's settings")
+    parser.add_argument("--gpus", type=int, default=0, help="GPUs of each run, where SLURM does not manage them")
     parser.add_argument("srun", nargs="+", help="srun with the options of each step")
     return parser
 
@@ -83,7 +87,10 @@ class _Stop:
 
 
 class Supervisor:
-    """The runs of one job. srun: with the options of each step. digest: of the settings, as the workers get it."""
+    """The runs of one job.
+
+    srun: with the options of each step. digest: of the settings, as the workers get it.
+    """
 
     def __init__(
         self,
@@ -91,6 +98,7 @@ class Supervisor:
         submission: Submission,
         job: Worker,
         stop: _Stop,
+        places: Places,
         *,
         srun: Sequence[str],
         digest: str,
@@ -98,11 +106,11 @@ class Supervisor:
         self._settings, self._submission, self._job, self._stop = settings, submission, job, stop
         self._workspace = settings.workspace
         self._claims = Claims(self._workspace, submission, job.job_id)
-        self._places = max(1, submission.runs_per_job)
+        self._places = places
         self._deadline = _Deadline(job)
         environ = steps.environment(os.environ) | self._deadline.variables()
         self._command = Command(
-            srun=[*srun, *steps.memory(os.environ, job.job_id, self._places)],
+            srun=[*srun, *steps.memory(os.environ, job.job_id, max(1, submission.runs_per_job))],
             worker=command_of_worker(self._workspace.root.absolute(), submission.tag, digest),
             environ=environ,
             job_id=job.job_id,
@@ -118,13 +126,14 @@ class Supervisor:
         for task in self._claims.again() if self._job.restart else ():
             self._start(task)
         while True:
-            while len(self._running) < self._places and self._take():
+            while self._places.free and self._take():
                 pass
             if not self._running:
                 return
             time.sleep(_INTERVAL)
             for step in [item for item in self._running if item.ended(stopping=self._stop.received)]:
                 self._running.remove(step)
+                self._places.leave(step.place)
                 self._ended.append(step)
                 self._closing = self._closing or step.interrupted
                 log.info("run %s has ended", step.run)
@@ -149,7 +158,14 @@ class Supervisor:
         if reason is not None and not self._job.restart:
             hold(self._command, attempt, reason)
             return
-        self._running.append(Step(self._command, attempt, task))
+        place = self._places.take()
+        environ = {**self._command.environ, **self._places.variables(place)}
+        command = dataclasses.replace(self._command, environ=environ)
+        try:
+            self._running.append(Step(command, attempt, task, place))
+        except OSError:
+            self._places.leave(place)
+            raise
         log.info("run %s has started", self._running[-1].run)
 
     def finish(self) -> None:

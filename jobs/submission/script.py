@@ -75,9 +75,10 @@ def compose(
 
 
 def _step(options: SlurmOptions, resources: Resources, cpus: int | None) -> list[str]:
-    """The command that starts a run of a shared job as a step; the supervisor adds its memory and the worker."""
+    """The supervisor's options, and the command that starts a run as a step; it adds the memory and the worker."""
     step = steps.options(resources.world, shares=shares_devices(options, resources))
-    return ["--", "srun", *step, *_srun(options, cpus)]
+    unmanaged = resources.gpus_per_node if gpu_request.read(options).option is None else 0
+    return [*([f"--gpus={unmanaged}"] if unmanaged else []), "--", "srun", *step, *_srun(options, cpus)]
 
 
 def _setup(config: Config, options: SlurmOptions, tag: str, module: str, *, shared: bool) -> list[str]:

@@ -53,8 +53,8 @@ def srun(fake: Fake, config: Config, job: Submitted, outcome: str, *, requeued: 
     )
 
 
-def run(config: Config, job: Submitted) -> int:
-    return main(["--workspace", str(config.workspace.root), "--tag", job.tag, "--", "srun", "--exact"])
+def run(config: Config, job: Submitted, *options: str) -> int:
+    return main(["--workspace", str(config.workspace.root), "--tag", job.tag, *options, "--", "srun", "--exact"])
 
 
 def states(config: Config, job: Submitted) -> list[State]:
@@ -74,6 +74,15 @@ def test_a_job_trains_its_runs_and_then_those_of_jobs_that_wait(fake: Fake, conf
     assert [call.partition(" --task ")[2] for call in calls] == ["0", "1", "2"]
     assert all(call.startswith(f"--exact --mem=1000M --job-name={job.tasks[k][0]} ") for k, call in enumerate(calls))
     assert not [call for call in fake.calls("scontrol") if "requeue" in call]
+
+
+def test_the_runs_of_a_whole_node_are_spread_over_its_gpus(fake: Fake, config: Config, job: Submitted) -> None:
+    fake.says("nvidia-smi", "GPU 0: A100\nGPU 1: A100\n")
+    srun(fake, config, job, "completed")
+    script = fake.folder / "srun"
+    script.write_text(script.read_text().replace("$*", "$CUDA_VISIBLE_DEVICES $*", 1))
+    assert run(config, job, "--gpus=1") == 0
+    assert [call.partition(" ")[0] for call in fake.calls("srun")[:2]] == ["0", "1"]
 
 
 def test_in_the_second_half_of_its_time_a_job_takes_no_run_that_is_meant_for_another(

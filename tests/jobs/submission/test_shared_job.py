@@ -65,6 +65,12 @@ def test_a_job_asks_for_the_cores_and_the_memory_of_all_its_runs_but_the_gpus_of
     assert "attnctl.jobs.packed.supervisor" in found[-1]
 
 
+def test_the_supervisor_of_a_whole_node_spreads_the_runs_over_gpus_that_slurm_does_not_manage(config: Config) -> None:
+    found = lines(config, SlurmOptions(extra={"gpus-per-node": "false"}), Resources(gpus_per_node=1))
+    assert " --gpus=1 -- srun " in found[-1]
+    assert not [line for line in found if line.startswith("#SBATCH --g")]
+
+
 def test_memory_per_core_grows_with_the_cores_and_memory_per_gpu_with_the_runs(config: Config) -> None:
     per_cpu = lines(config, SlurmOptions(extra={"mem-per-cpu": "2G"}), Resources())
     assert "#SBATCH --mem-per-cpu=2G" in per_cpu
