@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from attnctl.cli.reporting.request import Gathered, Request
     from attnctl.db import Index
     from attnctl.reports.formats import Format
+    from attnctl.reports.html import Live
     from attnctl.reports.report import Report
     from attnctl.reports.table import ReportTable
 
@@ -40,6 +41,9 @@ def report(
     kept: Annotated[RunFilter, Shown()],
     written: Annotated[FormatOptions, Shown()],
     behind: Annotated[BehindOptions, Shown()],
+    watch: Annotated[
+        bool, typer.Option("--watch", help="With -o: write FILE again until all runs have ended; HTML reloads itself.")
+    ] = False,
     as_json: context.AsJson = False,
 ) -> None:
     """Print a comparison table, or a paper's table.
@@ -52,12 +56,16 @@ def report(
         attnctl report
         attnctl report --table ela:5
         attnctl report ela-digits --sort -top1 -o table.tex
+        attnctl report ela-digits -o table.html --watch
     """
     request = shown.request(sweeps or (), kept=kept, missing=behind.missing)
     behind.check(written.file)
     form = written.form(as_json=as_json)
     for path in filter(None, (written.file, behind.lock)):
         output_files.check_file(path, force=True)
+    if watch:
+        _watch(request, behind, written, form)
+        return
     with context.index() as index:
         index.refresh()
         gathered = _gathered(index, request, behind.lock)
@@ -68,12 +76,36 @@ def report(
         elif behind.origins:
             _print_provenance(index, gathered, behind.cell or "", as_json)
         else:
-            table = written.titled(gathered.report.table)
-            if form.printed and not request.options.columns and request.table is None:
-                from attnctl.reports.brief import brief
+            report = replace(gathered.report, table=_shown_table(gathered.report.table, request, written, form))
+            _deliver(index, replace(gathered, report=report), form, written.file)
 
-                table = brief(table)
-            _deliver(index, replace(gathered, report=replace(gathered.report, table=table)), form, written.file)
+
+def _watch(request: Request, behind: BehindOptions, written: FormatOptions, form: Format) -> None:
+    """Write the file until the runs have ended. Raises SpecError."""
+    from attnctl.cli.reporting import watching
+
+    if behind.missing or behind.origins:
+        raise SpecError(f"--watch shows the table; leave out {'--missing' if behind.missing else '--provenance'}")
+    if written.file is None:
+        raise SpecError("--watch writes a file again; name it with -o, such as -o table.html")
+    if behind.lock is not None:
+        raise SpecError("--watch cannot be combined with --lock, which freezes the report")
+
+    def text(index: Index, gathered: Gathered, live: Live | None) -> str:
+        table = _shown_table(gathered.report.table, request, written, form)
+        return _text(index, replace(gathered, report=replace(gathered.report, table=table)), form, live)
+
+    watching.rewrite(context.config(), request, written.file, text)
+
+
+def _shown_table(table: ReportTable, request: Request, written: FormatOptions, form: Format) -> ReportTable:
+    """The table with the given title; for LaTeX with the columns of a paper, unless others were asked for."""
+    table = written.titled(table)
+    if form.printed and not request.options.columns and request.table is None:
+        from attnctl.reports.brief import brief
+
+        return brief(table)
+    return table
 
 
 def _gathered(index: Index, request: Request, path: Path | None) -> Gathered:
@@ -113,21 +145,25 @@ def _deliver(index: Index, gathered: Gathered, form: Format, file: Path | None) 
     if file is None and form == formats.FORMATS["terminal"]:
         _show(gathered.report)
         return
-    if form.page:
-        from attnctl.reports import provenance
-        from attnctl.reports.figures import page
-
-        behind = set(gathered.report.runs())
-        rows = [row for row in gathered.rows if row.id in behind]
-        origins = [provenance.origin(provenance.source(index.workspace, row)) for row in rows]
-        text = form.render(table, origins, page.plots(rows, index.history))
-    else:
-        text = form.render(table)
+    text = _text(index, gathered, form)
     if file is None:
         output.line(text.rstrip("\n"))
     else:
         write_atomic(file, text.encode())
         output.note(f"written: {file}{_choice(table, form)}")
+
+
+def _text(index: Index, gathered: Gathered, form: Format, live: Live | None = None) -> str:
+    """The rendered table. live: what a page says while it reloads."""
+    if not form.page:
+        return form.render(gathered.report.table)
+    from attnctl.reports import html, provenance
+    from attnctl.reports.figures import page
+
+    behind = set(gathered.report.runs())
+    rows = [row for row in gathered.rows if row.id in behind]
+    origins = [provenance.origin(provenance.source(index.workspace, row)) for row in rows]
+    return html.render(gathered.report.table, origins, page.plots(rows, index.history), live)
 
 
 def _choice(table: ReportTable, form: Format) -> str:
