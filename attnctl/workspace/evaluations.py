@@ -50,7 +50,8 @@ class Evaluation(Record):
     dataset: its name, or its folder as typed. content: a digest of the images' names and classes. step: of the
     checkpoint.
     metrics: over all images; of corruptions the mean over all parts. by_class: (right, all) images of each class.
-    confused: (true, predicted, images) of the wrong predictions.
+    confused: (true, predicted, images) of the wrong predictions. class_metrics: of detectors and segmentation networks
+    the values of each class by its name, such as its AP; a class without objects has none.
     """
 
     at: float
@@ -64,6 +65,7 @@ class Evaluation(Record):
     classes: tuple[str, ...]
     by_class: tuple[tuple[int, int], ...]
     confused: tuple[tuple[int, int, int], ...] = field(default=())
+    class_metrics: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if len(self.by_class) != len(self.classes):

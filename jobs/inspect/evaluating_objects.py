@@ -75,11 +75,13 @@ def evaluate(
     Raises SpecError if the network cannot process the images, and DataError for an unreadable one.
     """
     metric: Detections | None = None
+    surface: MeanIoU | None = None
     arithmetic = Arithmetic.of(trained.spec.recipe, trained.device)
     with tempfile.TemporaryDirectory() as folder:
         scores: Scores
         if images.task == "segment":
-            scores = MapScores(MeanIoU(images.classes), arithmetic)
+            surface = MeanIoU(images.classes)
+            scores = MapScores(surface, arithmetic)
         else:
             numbers = range(1, images.classes + 1)
             metric = metric_of(describe(trained.spec.dataset), numbers, masks=images.task == "instance")
@@ -91,6 +93,7 @@ def evaluate(
                 raise SpecError(f"the network of run {trained.run} fails: {blame.describe(error)}") from error
             beat(size)
         values, count = scores.compute(Group(0, 1, trained.device))
+    classes = class_names(trained.spec)
     evaluation = Evaluation(
         at=time.time(),
         dataset=dataset,
@@ -102,8 +105,18 @@ def evaluate(
         parts=(Part(images=count, metrics=values),),
         classes=(),
         by_class=(),
+        class_metrics=_by_name(classes, metric, surface),
     )
-    return ObjectResults(evaluation, metric, class_names(trained.spec), images.names())
+    return ObjectResults(evaluation, metric, classes, images.names())
+
+
+def _by_name(
+    classes: tuple[str, ...], metric: Detections | None, surface: MeanIoU | None
+) -> dict[str, dict[str, float]]:
+    """The values of each class by its name; labels of objects count from 1."""
+    if metric is not None:
+        return {classes[label - 1]: values for label, values in metric.class_values().items()}
+    return {classes[number]: values for number, values in surface.class_values().items()} if surface is not None else {}
 
 
 def _batches(trained: Trained, images: EvaluatedScenes) -> Iterator[tuple[Any, int]]:

@@ -22,6 +22,11 @@ NAMES = ("ap", "ap50", "ap75", "ap_small", "ap_medium", "ap_large")
 """In the order of the library. Small: an area below 32x32 pixels; large: above 96x96."""
 
 
+_OF_CLASS = NAMES[:3]
+_AT_50, _AT_75 = 0, 5
+"""Among the ten thresholds of IoU from 0.50 to 0.95."""
+
+
 class CocoAP(Detections):
     """ap, ap50, ap75, ap_small, ap_medium and ap_large of boxes; with masks also mask_ap, mask_ap50 ..."""
 
@@ -32,13 +37,36 @@ class CocoAP(Detections):
             values |= {f"mask_{name}": value for name, value in self._evaluate(masks=True).items()}
         return values
 
+    def class_values(self) -> dict[int, dict[str, float]]:
+        """Label -> ap, ap50 and ap75 of boxes, and with masks mask_ap and so on, for the classes that have objects."""
+        values = self._class_values(masks=False)
+        for label, of_class in self._class_values(masks=True).items() if self.masks else ():
+            values.setdefault(label, {}).update({f"mask_{name}": value for name, value in of_class.items()})
+        return values
+
+    def _class_values(self, *, masks: bool) -> dict[int, dict[str, float]]:
+        evaluation = self._evaluation(masks=masks)
+        precision = evaluation.eval["precision"][..., 0, -1]  # (IoU thresholds, recalls, classes), of all sizes
+        ids = list(evaluation.params.catIds)
+        values = {}
+        for label, category in enumerate(self.categories, 1):
+            of_class = precision[:, :, ids.index(category)]
+            if (of_class >= 0).any():
+                parts = dict(zip(_OF_CLASS, (of_class, of_class[_AT_50], of_class[_AT_75]), strict=True))
+                values[label] = {name: 100 * float(part[part >= 0].mean()) for name, part in parts.items()}
+        return values
+
     def _evaluate(self, *, masks: bool) -> dict[str, float]:
+        stats = self._evaluation(masks=masks).stats
+        return {name: 100 * float(value) for name, value in zip(NAMES, stats, strict=False) if value >= 0}
+
+    def _evaluation(self, *, masks: bool) -> COCOeval_faster:
         images = self.images
         annotated = self._index(images, (row for image in images for row in _annotations(image, masks)))
         detected = self._index(images, (row for image in images for row in _detections(image, masks)))
         evaluation = COCOeval_faster(annotated, detected, "segm" if masks else "bbox", print_function=log.debug)
         evaluation.run()
-        return {name: 100 * float(value) for name, value in zip(NAMES, evaluation.stats, strict=False) if value >= 0}
+        return evaluation
 
     def _index(self, images: Sequence[Image], rows: Iterable[dict[str, Any]]) -> COCO:
         """Index annotations for the library. Ids begin with 1, because the library uses 0 for "no match"."""

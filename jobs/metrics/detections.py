@@ -126,6 +126,10 @@ class Detections:
         """The values for the images added so far."""
         raise NotImplementedError
 
+    def class_values(self) -> dict[int, dict[str, float]]:
+        """Label -> the values of that class alone, for the classes that have objects to detect."""
+        raise NotImplementedError
+
     # ----------------------------------------------------------------------------------------------------------- files
 
     def write(self, path: Path) -> None:

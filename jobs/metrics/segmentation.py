@@ -51,6 +51,13 @@ class MeanIoU:
         total = group.total(torch.cat([self.confusion.flatten(), torch.tensor([self.count])]))
         self.confusion, self.count = total[:-1].view_as(self.confusion), int(total[-1])
 
+    def class_values(self) -> dict[int, dict[str, float]]:
+        """Class -> its IoU in percent, for the classes that are annotated or predicted anywhere."""
+        confusion = self.confusion.double()
+        hits = confusion.diag()
+        union = confusion.sum(0) + confusion.sum(1) - hits
+        return {k: {"iou": 100 * float(hits[k] / union[k])} for k in range(self.classes) if union[k] > 0}
+
     def compute(self) -> dict[str, float]:
         """The values by their names, in percent; empty if no pixel counted."""
         confusion = self.confusion.double()

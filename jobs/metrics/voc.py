@@ -24,6 +24,8 @@ or the area under the curve (VOC2010 and later)."""
 
 _THRESHOLDS = {"map": 0.5, "map50": 0.5, "map75": 0.75}
 
+_OF_CLASS = {"ap50": 0.5, "ap75": 0.75}
+
 
 class VocMAP(Detections):
     """map, the mean over the classes of the AP at IoU 0.5, which is also map50; and map75."""
@@ -40,6 +42,15 @@ class VocMAP(Detections):
             for name, threshold in _THRESHOLDS.items()
             if (classes := self.by_class(pooled, threshold))
         }
+
+    def class_values(self) -> dict[int, dict[str, float]]:
+        """Label -> ap50 and ap75, for the classes that have objects to detect."""
+        pooled = pool(self.images)
+        values: dict[int, dict[str, float]] = {}
+        for name, threshold in _OF_CLASS.items():
+            for label, value in self.by_class(pooled, threshold).items():
+                values.setdefault(label, {})[name] = value
+        return values
 
     def by_class(self, pooled: Pooled, threshold: float) -> dict[int, float]:
         """Label -> its AP in percent, for the classes that have objects to detect. threshold: of IoU."""

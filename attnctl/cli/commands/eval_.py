@@ -60,7 +60,9 @@ def eval_(
         ),
     ] = None,
     device: Annotated[Device, typer.Option(help="auto uses a GPU if there is one.")] = "auto",
-    by_class: Annotated[bool, typer.Option("--by-class", help="Also print the accuracy of each class.")] = False,
+    by_class: Annotated[
+        bool, typer.Option("--by-class", help="Also print the accuracy, AP or IoU of each class.")
+    ] = False,
     confusion: Annotated[
         bool, typer.Option("--confusion", help="Also print the classes that are confused most.")
     ] = False,
@@ -70,6 +72,10 @@ def eval_(
     file: Annotated[
         Path | None,
         typer.Option("--output", "-o", metavar="FILE", help="Write each prediction to a CSV file."),
+    ] = None,
+    class_file: Annotated[
+        Path | None,
+        typer.Option("--class-output", metavar="FILE", help="Write the results of each class to a CSV file."),
     ] = None,
     as_json: context.AsJson = False,
 ) -> None:
@@ -81,22 +87,23 @@ def eval_(
     compared image by image with the first one, by McNemar's exact test.
 
     For detectors, a folder is in COCO's or VOC's layout; classes are matched by their names, and the metric is that of
-    the run.
+    the run. The AP of each class is kept too, and `attnctl show` prints it.
 
     Examples:
         attnctl eval ela-digits --dataset ./digits-c
         attnctl eval 3fa2 --split train --by-class
         attnctl eval 3fa2 81bc --confusion -o predictions.csv
+        attnctl eval my-detector --class-output ap.csv
     """
     if dataset == "":
         raise SpecError("--dataset is empty; leave it out, or name a data set or a folder")
-    if file is not None:
-        check_file(file, force=True)
+    for path in filter(None, (file, class_file)):
+        check_file(path, force=True)
     config = context.config()
     ids = chosen(config.workspace, runs)
     specs = [config.workspace.run(run).read_spec() for run in ids]
     shown = _asked_columns(columns, specs) if columns is not None else None
-    options = {"--by-class": by_class, "--confusion": confusion, "--keep-predictions": keep}
+    options = {"--confusion": confusion, "--keep-predictions": keep}
     _check_tasks(specs, [name for name, value in options.items() if value], writes=file is not None)
     with output.others_on_standard_error():
         found = _evaluated(config, ids, dataset, split, device)
@@ -105,6 +112,8 @@ def eval_(
         evaluations.write(config.workspace.run(run), evaluation, kept)
     if file is not None:
         _write(file, found)
+    if class_file is not None:
+        _write_classes(class_file, found.evaluations)
     if as_json:
         documents = [_document(run, evaluation) for run, evaluation in found.evaluations.items()]
         output.document({"runs": documents, "pairs": _pairs(found.classified)})
@@ -115,8 +124,8 @@ def eval_(
         _print_classes(found.evaluations)
     if confusion:
         _print_confused(found.evaluations)
-    if file is not None:
-        output.note(f"written: {file}")
+    for path in filter(None, (file, class_file)):
+        output.note(f"written: {path}")
 
 
 @dataclass(frozen=True)
@@ -202,10 +211,7 @@ def _document(run: str, found: Evaluation) -> dict[str, Any]:
             }
             for part in found.parts
         ],
-        "classes": [
-            {"class": name, "right": right, "images": images}
-            for name, (right, images) in zip(found.classes, found.by_class, strict=True)
-        ],
+        "classes": [{"class": name, **values} for name, values in _classes(found)],
         "confused": [
             {"class": found.classes[true], "predicted": found.classes[predicted], "images": images}
             for true, predicted, images in found.confused
@@ -280,13 +286,47 @@ def _lines(found: Evaluation) -> Iterator[tuple[str, int, Mapping[str, float]]]:
     yield f"{found.dataset} ({found.split})", found.images, found.metrics
 
 
+def _classes(found: Evaluation) -> list[tuple[str, Mapping[str, float]]]:
+    """The results of each class: right and all images of classifiers, AP or IoU of others."""
+    counted = {
+        name: {"right": right, "images": images}
+        for name, (right, images) in zip(found.classes, found.by_class, strict=True)
+    }
+    return [*counted.items(), *found.class_metrics.items()]
+
+
 def _print_classes(found: Mapping[str, Evaluation]) -> None:
     rows = [
         [run[:8], name, f"{right}/{images}", _number(100 * right / images) if images else ""]
         for run, evaluation in found.items()
         for name, (right, images) in zip(evaluation.classes, evaluation.by_class, strict=True)
     ]
-    output.table([Column("run"), Column("class"), Column("right"), Column("accuracy")], rows)
+    if rows:
+        output.table([Column("run"), Column("class"), Column("right"), Column("accuracy")], rows)
+    names = _class_columns(found)
+    others = [
+        [run[:8], name, *(_number(values[key]) if key in values else "" for key in names)]
+        for run, evaluation in found.items()
+        for name, values in evaluation.class_metrics.items()
+    ]
+    if others:
+        output.table([Column("run"), Column("class"), *map(Column, names)], others)
+
+
+def _class_columns(found: Mapping[str, Evaluation]) -> list[str]:
+    """The names of the values that classes of objects have, in their usual order."""
+    each = (values for evaluation in found.values() for values in evaluation.class_metrics.values())
+    return list(dict.fromkeys(name for values in each for name in values))
+
+
+def _write_classes(file: Path, found: Mapping[str, Evaluation]) -> None:
+    """Write a line for each run and class."""
+    each = [(run, name, values) for run, evaluation in found.items() for name, values in _classes(evaluation)]
+    columns = list(dict.fromkeys(key for _, _, values in each for key in values))
+    with made_aside(file) as aside, aside.open("w", encoding="utf-8", errors="surrogateescape", newline="") as stream:
+        writer = csv.writer(stream, lineterminator="\n")
+        writer.writerow(("run", "class", *columns))
+        writer.writerows((run, name, *(values.get(key, "") for key in columns)) for run, name, values in each)
 
 
 def _print_confused(found: Mapping[str, Evaluation]) -> None:

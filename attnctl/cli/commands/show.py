@@ -15,7 +15,7 @@ from attnctl.lifecycle.run_history import Histories
 from attnctl.metrics import BY_KEY, DECIDING
 from attnctl.units import clock, duration, size
 from attnctl.values import comma_join, first_of, format_value
-from attnctl.workspace import user_notes
+from attnctl.workspace import evaluations, user_notes
 from attnctl.workspace.layout import Attempt, Incarnation, RunDir
 from attnctl.workspace.records import Cancel, Event, Record, RecordError, Request, read_events
 
@@ -25,6 +25,7 @@ _PLAIN = 80
 """Cells of a learning curve that no terminal shows."""
 
 _SHOWN = 4
+_MOST_CLASSES = 20
 """Names of tensors that are listed."""
 
 
@@ -44,7 +45,7 @@ def show(
     annotation = _annotation(opened)
     if as_json:
         document = row_json(row) | {"spec": spec.to_json(), "attempts": attempts, "files": files}
-        output.document(document | {"annotation": annotation})
+        output.document(document | {"annotation": annotation, "evaluations": _evaluations(folder)})
         return
     if now.unavailable:
         output.note(now.unavailable)
@@ -58,6 +59,7 @@ def show(
     facts |= {"weights": words} if (words := _weights(folder)) else {}
     _section("", facts)
     _curve(opened)
+    _print_evaluations(folder)
     _section("spec", {name: format_value(value) for name, value in fields(spec).items()})
     for record in attempts:
         _section(f"attempt {record['attempt']}", _attempt_lines(record))
@@ -79,6 +81,29 @@ def _curve(opened: run_selection.OpenRun) -> None:
                 for text in learning_curve.lines(points, title, cells - 1, mark):
                     output.line(f" {text}")
                 return
+
+
+def _evaluations(folder: RunDir) -> list[dict[str, Any]]:
+    """What `attnctl eval` found of the run, newest first."""
+    return [
+        {
+            "dataset": item.dataset,
+            "split": item.split,
+            "images": item.images,
+            "metrics": dict(item.metrics),
+            "classes": [{"class": name, **values} for name, values in item.class_metrics.items()],
+        }
+        for item in evaluations.read(folder)
+    ]
+
+
+def _print_evaluations(folder: RunDir) -> None:
+    for item in evaluations.read(folder):
+        _section(f"evaluated on {item.dataset} ({item.split})", {"all": _numbers(item.metrics)})
+        shown = dict(list(item.class_metrics.items())[:_MOST_CLASSES])
+        output.pairs({f"  {name}": _numbers(values) for name, values in shown.items()})
+        if len(item.class_metrics) > len(shown):
+            output.line(f"  {len(item.class_metrics) - len(shown)} more classes: attnctl eval RUN --by-class")
 
 
 def _annotation(opened: run_selection.OpenRun) -> dict[str, str]:

@@ -69,7 +69,7 @@ NEAR = {
     "--kernel": ["0", "4", "-3", "65", "5,6", "seven"],
     "modules": ["elaa", "ela,elaa", "ela,ela", "ela,", "./mine.py:Gate", "./mine.toml", "/"],
 }
-PATHS = {"--workspace", "--lock", "--output"}
+PATHS = {"--workspace", "--lock", "--output", "--class-output"}
 TEXTS = {"--caption"}
 """Options that take any line of text."""
 

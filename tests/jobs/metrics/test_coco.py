@@ -216,3 +216,20 @@ def test_a_label_that_the_data_set_does_not_have_is_an_error() -> None:
 def test_an_empty_evaluation_has_no_values() -> None:
     assert CocoAP(CATEGORIES).compute() == {}
     assert CocoAP(CATEGORIES, masks=True).compute() == {}
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_ap_of_a_class_is_that_of_the_class_alone(seed: int) -> None:
+    outputs, targets = batch(seed, 15, masks=True)
+    metric = ours(outputs, targets, masks=True)
+    values = metric.class_values()
+    for name in ("ap", "ap50", "mask_ap75"):
+        mean = sum(of_class[name] for of_class in values.values()) / len(values)
+        assert mean == pytest.approx(metric.compute()[name], abs=1e-9)
+    for label in values:
+        only = [{key: item[output["labels"] == label] for key, item in output.items()} for output in outputs]
+        true = [
+            {key: item[target["labels"] == label] if item.ndim else item for key, item in target.items()}
+            for target in targets
+        ]
+        assert ours(only, true, masks=True).compute()["ap50"] == pytest.approx(values[label]["ap50"], abs=1e-9)

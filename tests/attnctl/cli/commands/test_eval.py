@@ -116,7 +116,22 @@ def test_detectors_and_segmentation_networks_are_evaluated(
     (found,) = evaluations.read(workspace.run(detector))
     assert found.dataset == "digits-det"
     assert "ap" in found.metrics
-    for words in (["--by-class"], ["--confusion"], ["--keep-predictions"]):
+    done = attnctl("eval", detector, segmenter, "--by-class", "--class-output", "classes.csv", "--json")
+    rows = {run["run"]: run["classes"] for run in json.loads(done.out)["runs"]}
+    assert {row["class"] for row in rows[detector]} == set("0123456789")
+    assert all(set(row) == {"class", "ap", "ap50", "ap75"} for row in rows[detector])
+    mean = sum(row["ap"] for row in rows[detector]) / len(rows[detector])
+    assert mean == pytest.approx(found.metrics["ap"])
+    assert all(set(row) == {"class", "iou"} for row in rows[segmenter])
+    with Path("classes.csv").open(newline="") as stream:
+        lines = list(csv.DictReader(stream))
+    assert len(lines) == len(rows[detector]) + len(rows[segmenter])
+    assert float(lines[0]["ap"]) == rows[detector][0]["ap"]
+    Path("classes.csv").unlink()
+    shown = json.loads(attnctl("show", detector, "--json").out)["evaluations"]
+    assert [item["classes"] for item in shown] == [rows[detector]]
+    assert "evaluated on digits-det (test)" in attnctl("show", detector).out
+    for words in (["--confusion"], ["--keep-predictions"]):
         assert_refused(attnctl("eval", detector, *words), "is for classifiers")
     assert_refused(attnctl("eval", segmenter, "-o", "found.csv"), "-o is for classifiers and detectors")
     assert_refused(attnctl("eval", detector, "--dataset", "./nowhere"), "there is no folder")
