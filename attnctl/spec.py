@@ -12,7 +12,7 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
-from functools import cache, lru_cache
+from functools import cache, cached_property
 from operator import ge, gt, le, lt
 from typing import Any, Literal, get_type_hints
 
@@ -372,7 +372,7 @@ class RunSpec:
     origin: RunSpec | None = field(default=None, compare=False, repr=False)
     """The base run's spec, where it is known; not part of the specification, which has the base's id."""
 
-    @property
+    @cached_property
     def id(self) -> str:
         """The run's id: SHA-256 of the canonical JSON, its first 16 hexadecimal digits."""
         return _digest(self)
@@ -380,18 +380,14 @@ class RunSpec:
     def canonical(self) -> str:
         """The JSON text that is hashed: sorted keys, without fields at their neutral value."""
         document = self.to_json()
-        document["recipe"] = {
-            name: value
-            for name, value in document["recipe"].items()
-            if value != recipe_fields()[name].metadata.get("neutral", _NEVER)
-        }
         for name in ("init", "model"):
             if not document[name]:
                 del document[name]
         for name in ("model", "recipe"):
             if not document["versions"][name]:
                 del document["versions"][name]
-        return json.dumps(document, sort_keys=True, separators=(",", ":"), allow_nan=False)
+        before, after = ({name: document[name] for name in document if test(name, "recipe")} for test in (lt, gt))
+        return f'{_canonical(before)[:-1]},"recipe":{_recipe_text(self.recipe)},{_canonical(after)[1:]}'
 
     @property
     def base(self) -> str | None:
@@ -440,7 +436,7 @@ class RunSpec:
         """The model and its backbone, such as `fasterrcnn resnet50`; for a classifier, the backbone."""
         return f"{self.model} {self.backbone}".lstrip()
 
-    @property
+    @cached_property
     def family(self) -> str:
         """A hash that is equal for the runs of one table cell, whatever their seeds and code versions."""
         return _digest(self._without_seed(self.init))
@@ -462,7 +458,7 @@ class RunSpec:
         """The whole spec as JSON values, including neutral fields; `data` only of an own data set."""
         unwritten = {"origin"} if self.data else {"origin", "data"}
         return {
-            **{name: value for name, value in vars(self).items() if name not in unwritten},
+            **{name: getattr(self, name) for name in _spec_fields() if name not in unwritten},
             "hyperparameters": dict(self.hyperparameters),
             "recipe": dict(vars(self.recipe)),
             "versions": dict(vars(self.versions)),
@@ -535,13 +531,56 @@ def _check_code(spec: RunSpec) -> None:
             raise ValueError(f"recipe's version is {spec.versions.recipe!r:.80}")
 
 
-@lru_cache(maxsize=1 << 14)
 def _digest(spec: RunSpec) -> str:
     return hashlib.sha256(spec.canonical().encode()).hexdigest()[:ID_LENGTH]
 
 
+@cache
+def _spec_fields() -> tuple[str, ...]:
+    return tuple(item.name for item in fields(RunSpec))
+
+
+_canonical = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=False).encode
+
+
+_RECIPES = 1 << 10
+"""Recipes that are kept. The runs of a workspace have few, and thousands of runs share each."""
+
+_TEXT_OF: dict[int, tuple[Recipe, str]] = {}
+"""By the recipe's identity, which its own entry keeps alive: to hash 60 fields takes longer than to look at them."""
+
+_READ: dict[str, Recipe] = {}
+"""By the text of the values, which tells 1 from 1.0 and true."""
+
+
+def _recipe_text(recipe: Recipe) -> str:
+    """The canonical JSON of a recipe without the fields at their neutral value."""
+    if (found := _TEXT_OF.get(id(recipe))) is not None:
+        return found[1]
+    declared = recipe_fields()
+    values = {
+        name: value for name, value in vars(recipe).items() if value != declared[name].metadata.get("neutral", _NEVER)
+    }
+    text = _canonical(values)
+    if len(_TEXT_OF) >= _RECIPES:
+        _TEXT_OF.clear()
+    _TEXT_OF[id(recipe)] = recipe, text
+    return text
+
+
 def recipe_from(values: Mapping[str, Any]) -> Recipe:
     """A Recipe from values converted to their declared types; raises SpecError naming the field."""
+    text = repr(values)
+    found = _READ.get(text)
+    if found is None:
+        found = _converted(values)
+        if len(_READ) >= _RECIPES:
+            _READ.clear()
+        _READ[text] = found
+    return found
+
+
+def _converted(values: Mapping[str, Any]) -> Recipe:
     declared = recipe_fields()
     for name in values:
         if name not in declared:

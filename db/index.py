@@ -14,7 +14,7 @@ from typing import Any, Self
 
 from attnctl.db import refresh
 from attnctl.db.location import location
-from attnctl.db.rows import COLUMNS, TIMING_FIELDS, Details, MetricRow, PaperSweep, RunRow, TimingRow
+from attnctl.db.rows import COLUMNS, TIMING_FIELDS, Details, MetricRow, PaperSweep, RunRow, TimingRow, verdict_of
 from attnctl.db.store import Store, StoreError, clear, open_in_memory, open_store
 from attnctl.lifecycle.state import State, Verdict
 from attnctl.spec import Start, recipe_fields
@@ -202,8 +202,17 @@ class Index:
 
     def states(self, ids: Sequence[str]) -> dict[str, Verdict]:
         """The state of each of these runs that is known."""
-        rows = self._rows(f"SELECT id, state, reason, since FROM run {_NAMED}", {"ids": _listed(ids)})  # noqa: S608
-        return {run: Verdict(State(state), reason, since) for run, state, reason, since in rows}
+        rows = self._rows(f"SELECT id, state, reason, since, node FROM run {_NAMED}", {"ids": _listed(ids)})  # noqa: S608
+        return {run: verdict_of(state, reason, since, node) for run, state, reason, since, node in rows}
+
+    def settled(self, ids: Collection[str]) -> dict[str, Verdict]:
+        """The states of these runs as far as they are proven: the folders are as they were when they were read.
+
+        This asks for no refresh; of a run whose folder has changed there is nothing here.
+        """
+        with self.guarded() as store:
+            runs = refresh.unchanged(store.connection, self.workspace, ids)
+        return self.states(list(runs))
 
     def runs(self, ids: Sequence[str] | None = None) -> list[RunRow]:
         """These runs, in the order given, without what is not known; or all, in the order of their ids."""

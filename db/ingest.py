@@ -8,16 +8,13 @@ from __future__ import annotations
 
 import itertools
 import json
+import sqlite3
+import time
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, Table, delete, func, select
-from sqlalchemy.dialects import sqlite
-
-from attnctl.db import schema
 from attnctl.db.store import Store
 from attnctl.lifecycle import results
 from attnctl.lifecycle.results import Results
@@ -25,6 +22,7 @@ from attnctl.lifecycle.run_reader import MACHINE, Facts, Token, judge, read_run
 from attnctl.lifecycle.state import State, Verdict, requested, world
 from attnctl.spec import RunSpec
 from attnctl.values import format_value
+from attnctl.workspace import stamps
 from attnctl.workspace.events import COLUMNS, Log, Replaced, Summary
 from attnctl.workspace.layout import Workspace
 from attnctl.workspace.records import Request
@@ -35,6 +33,10 @@ CHUNK = 128
 
 MANY = 100_000
 """Metric rows held in memory before they are handed to SQLite."""
+
+_METRIC = """
+    INSERT OR REPLACE INTO metric (run, step, name, attempt, incarnation, epoch, value) VALUES (?, ?, ?, ?, ?, ?, ?)"""
+_LISTED = "(SELECT value FROM json_each(?))"
 
 _SPEC_COLUMNS = (
     *("module", "label", "model", "backbone", "placement", "dataset", "versions", "seed", "init"),
@@ -68,6 +70,8 @@ class Batch:
     rows: dict[str, list[dict[str, Any]]] = field(default_factory=lambda: defaultdict(list))
     metrics: list[tuple[Any, ...]] = field(default_factory=list)
     stale_results: list[int] = field(default_factory=list)
+    stamps: list[tuple[int, str]] = field(default_factory=list)
+    """Of each run that was read: its number, and what its files were like then; empty if that proves nothing."""
 
 
 def ingest(store: Store, workspace: Workspace, ids: Iterable[str]) -> None:
@@ -80,25 +84,28 @@ def ingest(store: Store, workspace: Workspace, ids: Iterable[str]) -> None:
                 if not indexed.row.get("final"):
                     _ingest_run(connection, workspace, indexed, batch)
                 if len(batch.metrics) > MANY:
-                    _write(connection, batch)
+                    _write(store, batch)
                     batch = Batch()
-            _write(connection, batch)
+            _write(store, batch)
 
 
-def forget(connection: Connection, numbers: Sequence[int], *, runs: bool) -> None:
+def forget(connection: sqlite3.Connection, numbers: Sequence[int], *, runs: bool) -> None:
     """Delete what was read of some runs. runs: them too, not only what belongs to them."""
-    for table in (schema.spec, schema.metric, schema.result, schema.incarnation, schema.attempt, schema.hyperparameter):
-        connection.execute(delete(table).where(table.c.run.in_(numbers)))
+    keys = [(number,) for number in numbers]
+    for table in ("spec", "metric", "result", "incarnation", "attempt", "hyperparameter", "stamp"):
+        connection.executemany(f"DELETE FROM {table} WHERE run = ?", keys)  # noqa: S608 (our own names)
     if runs:
-        connection.execute(delete(schema.run).where(schema.run.c.number.in_(numbers)))
+        connection.executemany("DELETE FROM run WHERE number = ?", keys)
 
 
 # ---------------------------------------------------------------------------------------------------------- one run
 
 
-def _ingest_run(connection: Connection, workspace: Workspace, indexed: IndexedRun, batch: Batch) -> None:
+def _ingest_run(connection: sqlite3.Connection, workspace: Workspace, indexed: IndexedRun, batch: Batch) -> None:
     folder = workspace.run(indexed.id)
     attempts = set(indexed.facts.requests)
+    put_off = workspace.waiting(indexed.id).exists()
+    stamp = stamps.of(folder)  # before anything is read, so that no later change is missed
     before, devices = _read_so_far(indexed.facts), indexed.facts.devices()
     try:
         facts = read_run(folder, indexed.facts)
@@ -127,6 +134,9 @@ def _ingest_run(connection: Connection, workspace: Workspace, indexed: IndexedRu
             for name, value in facts.spec.hyperparameters
         ]
     row = _run_row(indexed, verdict)
+    put_off = put_off or verdict.state is State.WAITING or workspace.waiting(indexed.id).exists()
+    proves = not facts.problems and not put_off and (row["final"] or stamps.is_settled(stamp, time.time()))
+    batch.stamps.append((indexed.number, stamp if proves else ""))
     if any(indexed.row.get(name, row) != value for name, value in row.items()):
         batch.rows["run"].append(row)
 
@@ -136,7 +146,7 @@ def _read_so_far(facts: Facts) -> dict[Token, tuple[int, bool]]:
     return {token: (log.offset, bool(log.machine)) for token, log in facts.logs.items()}
 
 
-def _results(connection: Connection, indexed: IndexedRun, batch: Batch) -> tuple[Results, str | None]:
+def _results(connection: sqlite3.Connection, indexed: IndexedRun, batch: Batch) -> tuple[Results, str | None]:
     """The run's results with what is fresh, and its alarm; the rows of both tables go into the batch.
 
     A training that goes straight on adds to what it had; else all rows of the run are looked through.
@@ -154,7 +164,7 @@ def _results(connection: Connection, indexed: IndexedRun, batch: Batch) -> tuple
             found.add(evaluation)
     else:
         if rows:
-            connection.exec_driver_sql(_metric_sql(), rows)
+            connection.executemany(_METRIC, rows)
         stored = _stored_metrics(connection, number)
         found = results.of_rows(stored)
         alarm = results.disagreement(stored, facts.devices())
@@ -166,13 +176,12 @@ def _results(connection: Connection, indexed: IndexedRun, batch: Batch) -> tuple
     return found, alarm
 
 
-def _stored_metrics(connection: Connection, number: int) -> list[results.Row]:
+def _stored_metrics(connection: sqlite3.Connection, number: int) -> list[results.Row]:
     """All metric rows of a run, by step and token."""
-    columns = schema.metric.c
-    fields = (columns.step, columns.name, columns.attempt, columns.incarnation, columns.epoch, columns.value)
-    order = (columns.step, columns.attempt, columns.incarnation, columns.name)
-    found = connection.execute(select(*fields).where(columns.run == number).order_by(*order))
-    return [(row[0], row[1], row[2], row[3], row[4], row[5]) for row in found]
+    query = """
+        SELECT step, name, attempt, incarnation, epoch, value FROM metric
+        WHERE run = ? ORDER BY step, attempt, incarnation, name"""
+    return connection.execute(query, (number,)).fetchall()
 
 
 def _run_row(indexed: IndexedRun, verdict: Verdict) -> dict[str, Any]:
@@ -183,7 +192,6 @@ def _run_row(indexed: IndexedRun, verdict: Verdict) -> dict[str, Any]:
     done = verdict.state is State.COMPLETED and not facts.problems and newest.outcome == "completed"
     submitted = indexed.submissions.get(request.tag) if request is not None else None
     return {
-        **dict.fromkeys(schema.run.c.keys()),
         "number": indexed.number,
         "id": indexed.id,
         **_spec_columns(indexed),
@@ -263,100 +271,89 @@ def _attempt_row(number: int, attempt: int, request: Request) -> dict[str, Any]:
 
 
 def _incarnation_row(number: int, token: Token, log: Log) -> dict[str, Any]:
-    row = dict.fromkeys((column.name for column in schema.incarnation.c), None) | log.columns()
+    row = dict.fromkeys((*COLUMNS, *MACHINE)) | log.columns()
     return {**row, "run": number, "attempt": token[0], "incarnation": token[1], "offset": log.offset, "tail": log.tail}
 
 
 # ------------------------------------------------------------------------------------------------ reading and writing
 
 
-def _load(connection: Connection, workspace: Workspace, ids: Sequence[str]) -> list[IndexedRun]:
+def _load(connection: sqlite3.Connection, workspace: Workspace, ids: Sequence[str]) -> list[IndexedRun]:
     """What the index holds of these runs; one that it does not hold gets a number."""
-    table = schema.run
-    rows = {row.id: dict(row._mapping) for row in connection.execute(select(table).where(table.c.id.in_(ids)))}
-    highest = connection.execute(select(func.max(table.c.number))).scalar() or 0
-    fresh = itertools.count(highest + 1)
+    named = (json.dumps(list(ids)),)
+    rows = {row["id"]: row for row in _dicts(connection, f"SELECT * FROM run WHERE id IN {_LISTED}", named)}  # noqa: S608
+    ((highest,),) = connection.execute("SELECT max(number) FROM run").fetchall()
+    fresh = itertools.count((highest or 0) + 1)
     found = [IndexedRun(run, rows[run]["number"] if run in rows else next(fresh), rows.get(run, {})) for run in ids]
     by_number = {indexed.number: indexed for indexed in found}
-    for (number,) in connection.execute(select(schema.spec.c.run).where(schema.spec.c.run.in_(by_number))):
+    numbers = (json.dumps(list(by_number)),)
+    for (number,) in connection.execute(f"SELECT run FROM spec WHERE run IN {_LISTED}", numbers):  # noqa: S608
         by_number[number].facts.described = True
     _load_parts(connection, by_number)
-    tasks, heads = schema.task, schema.submission
-    query = select(tasks, heads.c.job_id, heads.c.place, heads.c.failed, heads.c.runs_per_job)
-    query = query.join(heads, heads.c.tag == tasks.c.tag)
+    query = f"""
+        SELECT run, task, attempt, task.tag, job_id, place, failed, runs_per_job
+        FROM task JOIN submission ON submission.tag = task.tag WHERE run IN {_LISTED}"""  # noqa: S608
     by_id = {indexed.id: indexed for indexed in found}
-    for row in connection.execute(query.where(tasks.c.run.in_(ids))):
-        head = Submitted(job_id=row.job_id, failed=row.failed, runs_per_job=row.runs_per_job)
-        if row.place == "slurm":
-            head = replace(head, job_id=job_of_task(workspace, head, row.task, row.run, row.attempt))
-        by_id[row.run].submissions[row.tag] = head
+    for run, task, attempt, tag, job_id, place, failed, runs_per_job in connection.execute(query, named):
+        head = Submitted(job_id=job_id, failed=failed, runs_per_job=runs_per_job)
+        if place == "slurm":
+            head = replace(head, job_id=job_of_task(workspace, head, task, run, attempt))
+        by_id[run].submissions[tag] = head
     return found
 
 
-def _load_closed(connection: Connection, indexed: IndexedRun) -> None:
+def _dicts(connection: sqlite3.Connection, query: str, values: tuple[Any, ...]) -> Iterator[dict[str, Any]]:
+    cursor = connection.execute(query, values)
+    names = [column[0] for column in cursor.description]
+    return (dict(zip(names, row, strict=True)) for row in cursor)
+
+
+def _load_closed(connection: sqlite3.Connection, indexed: IndexedRun) -> None:
     """A submission that was closed before it had tasks names no run: the newest attempt names it."""
-    facts, heads = indexed.facts, schema.submission.c
+    facts = indexed.facts
     if facts.newest is None or (tag := facts.requests[facts.newest].tag) in indexed.submissions:
         return
-    failed = connection.execute(select(heads.failed).where(heads.tag == tag)).scalar()
-    if failed is not None:
+    for (failed,) in connection.execute("SELECT failed FROM submission WHERE tag = ? AND failed IS NOT NULL", (tag,)):
         indexed.submissions[tag] = Submitted(failed=failed)
 
 
-def _load_parts(connection: Connection, by_number: dict[int, IndexedRun]) -> None:
+def _load_parts(connection: sqlite3.Connection, by_number: dict[int, IndexedRun]) -> None:
     """The attempts, incarnations and results of the runs."""
     for indexed in by_number.values():
         indexed.alarm = indexed.row.get("alarm")
         indexed.results = Results(epoch=indexed.row.get("epoch"), best_epoch=indexed.row.get("best_epoch"))
-    for row in connection.execute(select(schema.attempt).where(schema.attempt.c.run.in_(by_number))):
-        indexed = by_number[row.run]
-        resources = {"nodes": row.nodes, "tasks_per_node": row.world // row.nodes, "minutes": row.minutes}
-        indexed.facts.requests[row.attempt] = Request(
-            tag=row.tag,
-            created=row.created,
-            host=row.host,
+    numbers = (json.dumps(list(by_number)),)
+    for row in _dicts(connection, f"SELECT * FROM attempt WHERE run IN {_LISTED}", numbers):  # noqa: S608
+        indexed = by_number[row["run"]]
+        resources = {"nodes": row["nodes"], "tasks_per_node": row["world"] // row["nodes"], "minutes": row["minutes"]}
+        indexed.facts.requests[row["attempt"]] = Request(
+            tag=row["tag"],
+            created=row["created"],
+            host=row["host"],
             pid=0,
-            user=row.user,
+            user=row["user"],
             nonce="",
-            where=row.place,
-            resources=resources | {"gpus_per_node": row.gpus_per_node},
-            base=row.base,
+            where=row["place"],
+            resources=resources | {"gpus_per_node": row["gpus_per_node"]},
+            base=row["base"],
         )
-    for row in connection.execute(select(schema.incarnation).where(schema.incarnation.c.run.in_(by_number))):
-        kept = row._mapping
-        summary = Summary(**{name: kept[name] for name in COLUMNS})
-        machine = {name: kept[name] for name in MACHINE if kept[name] is not None}
-        log = Log(row.offset, row.tail, summary, machine)
-        by_number[row.run].facts.logs[row.attempt, row.incarnation] = log
-    for row in connection.execute(select(schema.result).where(schema.result.c.run.in_(by_number))):
-        found = by_number[row.run].results
-        found.last.update({row.name: row.last} if row.last is not None else {})
-        found.best.update({row.name: row.best} if row.best is not None else {})
+    for row in _dicts(connection, f"SELECT * FROM incarnation WHERE run IN {_LISTED}", numbers):  # noqa: S608
+        summary = Summary(**{name: row[name] for name in COLUMNS})
+        machine = {name: row[name] for name in MACHINE if row[name] is not None}
+        log = Log(row["offset"], row["tail"], summary, machine)
+        by_number[row["run"]].facts.logs[row["attempt"], row["incarnation"]] = log
+    query = f"SELECT run, name, last, best FROM result WHERE run IN {_LISTED}"  # noqa: S608
+    for number, name, last, best in connection.execute(query, numbers):
+        found = by_number[number].results
+        found.last.update({name: last} if last is not None else {})
+        found.best.update({name: best} if best is not None else {})
 
 
-def _write(connection: Connection, batch: Batch) -> None:
-    if batch.stale_results:
-        connection.execute(delete(schema.result).where(schema.result.c.run.in_(batch.stale_results)))
+def _write(store: Store, batch: Batch) -> None:
+    connection = store.connection
+    connection.executemany("DELETE FROM result WHERE run = ?", [(number,) for number in batch.stale_results])
     for name in ("run", "spec", "hyperparameter", "attempt", "incarnation", "result"):
-        if batch.rows[name]:
-            upsert(connection, schema.metadata.tables[name], batch.rows[name])
-    if batch.metrics:
-        connection.exec_driver_sql(_metric_sql(), batch.metrics)
-
-
-def upsert(connection: Connection, table: Table, rows: Sequence[dict[str, Any]]) -> None:
-    """Insert rows, or replace those of the same primary key."""
-    connection.execute(_upsert(table), rows)
-
-
-@cache
-def _upsert(table: Table) -> Any:
-    statement = sqlite.insert(table)
-    changing = {column.name: statement.excluded[column.name] for column in table.c if not column.primary_key}
-    return statement.on_conflict_do_update(index_elements=list(table.primary_key), set_=changing)
-
-
-@cache
-def _metric_sql() -> str:
-    """For millions of rows as tuples, past SQLAlchemy's handling of each."""
-    return str(schema.metric.insert().prefix_with("OR REPLACE").compile(dialect=sqlite.dialect()))
+        store.upsert(name, batch.rows[name])
+    connection.executemany(_METRIC, batch.metrics)
+    connection.executemany("DELETE FROM stamp WHERE run = ?", [(number,) for number, _ in batch.stamps])
+    connection.executemany("INSERT INTO stamp VALUES (?, ?)", [item for item in batch.stamps if item[1]])

@@ -1,12 +1,17 @@
-"""Finding what is new in a workspace, with few calls to its file system and none for a finished run."""
+"""Finding what is new in a workspace, with few calls to its file system.
+
+None for a finished run, and for one that has ended otherwise only those that show whether its files are as they were.
+"""
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
+from attnctl.workspace import stamps, waiting
 from attnctl.workspace.layout import Workspace
 from attnctl.workspace.records import RecordError, Submission, Sweep
 
@@ -37,11 +42,23 @@ def refresh(store: Store, workspace: Workspace, only: Collection[str] | None = N
         named = write_requests.take_in(store, submissions, sweeps, gone, vanished)
         known.update(dict.fromkeys(named, 0))
         only = None if only is None else {*only, *named}
-    pending = sorted(run for run in (there if only is None else there & set(only)) if not known.get(run))
+    pending = {run for run in (there if only is None else there & set(only)) if not known.get(run)}
+    pending -= unchanged(store.connection, workspace, pending)
     if pending:
-        from attnctl.db.ingest import ingest  # SQLAlchemy: not for a workspace in which all has ended
+        from attnctl.db.ingest import ingest
 
-        ingest(store, workspace, pending)
+        ingest(store, workspace, sorted(pending))
+
+
+def unchanged(connection: sqlite3.Connection, workspace: Workspace, runs: Collection[str]) -> set[str]:
+    """Those of these runs whose files are as they were when the index read them, so that their states still hold.
+
+    The state of a run that waits to be submitted also depends on other files, so that it is never among them.
+    """
+    query = "SELECT id, text FROM stamp JOIN run ON number = run WHERE id IN (SELECT value FROM json_each(?))"
+    stamped = connection.execute(query, (json.dumps(list(runs)),)).fetchall() if runs else []
+    wait = set(waiting.run_ids(workspace)) if stamped else set()
+    return {run for run, stamp in stamped if run not in wait and stamps.unchanged(f"{workspace.runs}/{run}", stamp)}
 
 
 def _new_submissions(connection: sqlite3.Connection, workspace: Workspace) -> dict[str, Submission | str]:

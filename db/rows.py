@@ -193,13 +193,17 @@ class RunRow:
     @property
     def verdict(self) -> Verdict:
         """The state, why, and since when."""
-        node = self.node or "" if self.state == State.LAUNCH_FAILED else ""
-        return Verdict(State(self.state), self.reason, self.since, node)
+        return verdict_of(self.state, self.reason, self.since, self.node)
 
     @property
     def progress(self) -> float | None:
         """The trained part, from 0 to 1."""
         return min(1.0, (self.step or 0) / self.steps) if self.steps else None
+
+
+def verdict_of(state: str, reason: str, since: float, node: str | None) -> Verdict:
+    """The verdict that these columns of the table `run` hold; a verdict names a node only if that is the cause."""
+    return Verdict(State(state), reason, since, node or "" if state == State.LAUNCH_FAILED else "")
 
 
 COLUMNS = tuple(name for name in RunRow.__dataclass_fields__ if name not in {"metrics", "details"})

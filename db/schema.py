@@ -13,7 +13,6 @@ from typing import Any
 
 from sqlalchemy import (
     Column,
-    Connection,
     Float,
     ForeignKey,
     Index,
@@ -24,6 +23,8 @@ from sqlalchemy import (
     Table,
     UniqueConstraint,
 )
+from sqlalchemy.dialects import sqlite
+from sqlalchemy.schema import CreateIndex, CreateTable
 from sqlalchemy.types import TypeEngine
 
 from attnctl.spec import recipe_fields, recipe_types
@@ -93,6 +94,14 @@ spec = Table(
     Column(
         "text", String, nullable=False, comment="the whole RunSpec as JSON, to give it back; no query looks into it"
     ),
+)
+
+# Apart from `run` for the same reason.
+stamp = Table(
+    "stamp",
+    metadata,
+    Column("run", ForeignKey("run.number"), primary_key=True),
+    Column("text", String, nullable=False, comment="sizes and times of its files: `attnctl.workspace.stamps`"),
 )
 
 hyperparameter = Table(
@@ -250,8 +259,10 @@ VIEWS = {
 """View -> its SELECT: what a user of the file is promised."""
 
 
-def create(connection: Connection) -> None:
-    """Make all tables and views in an empty database."""
-    metadata.create_all(connection, checkfirst=False)
-    for name, select in VIEWS.items():
-        connection.exec_driver_sql(f"CREATE VIEW {name} AS {select}")
+def statements() -> list[str]:
+    """What makes all tables, indexes and views in an empty database."""
+    dialect = sqlite.dialect()
+    made = [str(CreateTable(table).compile(dialect=dialect)) for table in metadata.sorted_tables]
+    indexes = [index for table in metadata.sorted_tables for index in sorted(table.indexes, key=lambda i: str(i.name))]
+    made += [str(CreateIndex(index).compile(dialect=dialect)) for index in indexes]
+    return made + [f"CREATE VIEW {name} AS {select}" for name, select in VIEWS.items()]

@@ -1,7 +1,7 @@
 """The index's file: opening it, creating it safely beside others, emptying it, and transactions.
 
-There is one kind of connection, sqlite3's. SQLAlchemy, which takes 0.25 s to import, works over that same connection
-and only where something is written; what is only read needs none of it.
+There is one kind of connection, sqlite3's. SQLAlchemy, which takes 0.25 s to import, describes the tables
+(`attnctl.db.schema`) and is needed where they are made, not where rows are read or written.
 
 The journal is SQLite's default, a rollback journal: it is safe on every file system and leaves one file that anybody
 can copy or open read-only. A write-ahead log took as much CPU and at best a tenth less time for an ingestion.
@@ -14,20 +14,16 @@ import os
 import re
 import sqlite3
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 from attnctl import user_cache
 from attnctl.files import open_regular
 from attnctl.spec import recipe_fields
 from attnctl.values import SpecError
 from attnctl.workspace.sharing import share_file
-
-if TYPE_CHECKING:
-    from sqlalchemy import Connection, Engine
 
 MEANING = 7
 """Raise it when the same tables are filled with other values than before; a change of the tables needs nothing."""
@@ -58,8 +54,8 @@ _APPLICATION_ID_AT = 68
 
 TABLES = frozenset(
     {
-        *("attempt", "hyperparameter", "incarnation", "metric", "result", "run", "spec", "submission", "sweep"),
-        *("sweep_run", "task"),
+        *("attempt", "hyperparameter", "incarnation", "metric", "result", "run", "spec", "stamp", "submission"),
+        *("sweep", "sweep_run", "task"),
     }
 )
 """The tables that commands read and write; they leave the views to those who open the file with other programs."""
@@ -103,44 +99,44 @@ class Store:
         """None: in memory."""
         self.group = group
         """The id of the group that may write the file; None if only its owner may."""
-
-    @cached_property
-    def _engine(self) -> Engine:
-        from sqlalchemy import StaticPool, create_engine
-
-        return create_engine("sqlite://", creator=lambda: self.connection, poolclass=StaticPool)
+        self._upserts: dict[str, tuple[str, list[str]]] = {}
 
     @contextmanager
-    def writing(self) -> Iterator[Connection]:
+    def writing(self) -> Iterator[sqlite3.Connection]:
         """One transaction, alone among writers from its start: what is read in it nobody changes before its end.
 
         Raises sqlite3.Error.
         """
-        from sqlalchemy.exc import DBAPIError
-
+        self.connection.execute("BEGIN IMMEDIATE")
         try:
-            with self._engine.begin() as alchemy:
-                # Not before: when SQLAlchemy first meets a connection, it rolls back what has begun on it.
-                alchemy.exec_driver_sql("BEGIN IMMEDIATE")
-                yield alchemy
-        except DBAPIError as error:
-            if isinstance(error.orig, sqlite3.Error):
-                raise error.orig from error
+            yield self.connection
+            self.connection.execute("COMMIT")
+        except BaseException:
+            if self.connection.in_transaction:  # not after an error for which SQLite itself rolled back
+                self.connection.execute("ROLLBACK")
             raise
+
+    def upsert(self, table: str, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Insert rows, or replace those of the same primary key. A column for which a row has no value is NULL."""
+        if table not in self._upserts:
+            self._upserts[table] = _upsert(self.connection, table)
+        statement, columns = self._upserts[table]
+        self.connection.executemany(statement, [tuple(map(row.get, columns)) for row in rows])
 
     def empty(self) -> None:
         """Drop all that is in the index and make its tables anew, in one transaction."""
         from attnctl.db import schema
 
-        with self.writing() as alchemy:
+        with self.writing() as connection:
             self._check_ours()
             query = "SELECT type, name FROM sqlite_master WHERE type IN ('view', 'table') AND name NOT LIKE 'sqlite%'"
-            for kind, name in sorted(map(tuple, alchemy.exec_driver_sql(query)), reverse=True):  # the views first
+            for kind, name in sorted(connection.execute(query).fetchall(), reverse=True):  # the views first
                 quoted = name.replace('"', '""')
-                alchemy.exec_driver_sql(f'DROP {kind} "{quoted}"')
-            schema.create(alchemy)
-            alchemy.exec_driver_sql(f"PRAGMA application_id = {APPLICATION_ID}")
-            alchemy.exec_driver_sql(f"PRAGMA user_version = {VERSION}")
+                connection.execute(f'DROP {kind} "{quoted}"')
+            for statement in schema.statements():
+                connection.execute(statement)
+            connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+            connection.execute(f"PRAGMA user_version = {VERSION}")
 
     def _check_ours(self) -> None:
         """Raise ForeignFileError for another program's database: the file may have been exchanged since its check."""
@@ -234,6 +230,18 @@ def clear(path: Path | None) -> Iterator[None]:
         raise StoreError(message, foreign=True) from error
     except OSError as error:
         raise StoreError(f"{_named(path)}: {error.strerror or error}{_elsewhere(path)}", unwritable=True) from error
+
+
+def _upsert(connection: sqlite3.Connection, table: str) -> tuple[str, list[str]]:
+    """The statement of `Store.upsert` and the columns of its values; the file itself says which a table has."""
+    found = connection.execute("SELECT name, pk FROM pragma_table_info(?)", (table,)).fetchall()
+    columns = ", ".join(f'"{name}"' for name, _ in found)
+    keys = ", ".join(f'"{name}"' for name, key in found if key)
+    changing = ", ".join(f'"{name}" = excluded."{name}"' for name, key in found if not key)
+    values = ", ".join("?" * len(found))
+    action = f"UPDATE SET {changing}" if changing else "NOTHING"
+    statement = f'INSERT INTO "{table}" ({columns}) VALUES ({values}) ON CONFLICT ({keys}) DO {action}'  # noqa: S608
+    return statement, [name for name, _ in found]
 
 
 def _elsewhere(path: Path | None) -> str:

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import json
 import shlex
+import sqlite3
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from sqlalchemy import Connection, delete, select, update
-
-from attnctl.db import schema
-from attnctl.db.ingest import forget, upsert
+from attnctl.db.ingest import forget
 from attnctl.db.store import Store
 from attnctl.workspace.records import Submission, Sweep
 
@@ -28,19 +26,19 @@ def take_in(
     """
     with store.writing() as connection:
         for tag, submission in submissions.items():
-            _write_submission(connection, tag, submission)
+            _write_submission(store, tag, submission)
         for name, (sweep, stamp) in sweeps.items():
             _drop_sweep(connection, name)
-            _write_sweep(connection, name, sweep, stamp)
+            _write_sweep(store, name, sweep, stamp)
         for name in gone:
             _drop_sweep(connection, name)
         for run in vanished:
-            numbers = connection.execute(select(schema.run.c.number).where(schema.run.c.id == run)).scalars().all()
+            numbers = [number for (number,) in connection.execute("SELECT number FROM run WHERE id = ?", (run,))]
             forget(connection, numbers, runs=True)
         return _reopen(connection, submissions)
 
 
-def _write_submission(connection: Connection, tag: str, found: Submission | str) -> None:
+def _write_submission(store: Store, tag: str, found: Submission | str) -> None:
     row: dict[str, Any] = {"tag": tag, "created": 0.0, "place": "", "host": "", "cluster": None, "job_id": None}
     row |= {"failed": None, "runs_per_job": 0, "problem": found if isinstance(found, str) else None}
     tasks = []
@@ -54,13 +52,13 @@ def _write_submission(connection: Connection, tag: str, found: Submission | str)
             ]
         except (TypeError, ValueError):
             row["problem"] = f"submission {tag} does not list its tasks as run and attempt"
-    upsert(connection, schema.submission, [row])
+    store.upsert("submission", [row])
     if tasks:
-        connection.execute(delete(schema.task).where(schema.task.c.tag == tag))
-        connection.execute(schema.task.insert(), tasks)
+        store.connection.execute("DELETE FROM task WHERE tag = ?", (tag,))
+        store.upsert("task", tasks)
 
 
-def _write_sweep(connection: Connection, name: str, found: Sweep | str, stamp: str) -> None:
+def _write_sweep(store: Store, name: str, found: Sweep | str, stamp: str) -> None:
     row: dict[str, Any] = {"name": name, "created": 0.0, "command": "", "stamp": stamp, "problem": None}
     row |= {"paper": "", "table": "", "figure": "", "overrides": "{}"}
     runs: list[dict[str, Any]] = []
@@ -71,21 +69,25 @@ def _write_sweep(connection: Connection, name: str, found: Sweep | str, stamp: s
         row |= {"paper": str(found.paper), "table": str(found.table), "figure": str(found.figure)}
         row |= {"overrides": json.dumps(found.overrides)}
         runs = [{"sweep": name, "position": position, "run": str(run)} for position, run in enumerate(found.runs)]
-    connection.execute(schema.sweep.insert(), [row])
-    if runs:
-        connection.execute(schema.sweep_run.insert(), runs)
+    store.upsert("sweep", [row])
+    store.upsert("sweep_run", runs)
 
 
-def _drop_sweep(connection: Connection, name: str) -> None:
-    connection.execute(delete(schema.sweep_run).where(schema.sweep_run.c.sweep == name))
-    connection.execute(delete(schema.sweep).where(schema.sweep.c.name == name))
+def _drop_sweep(connection: sqlite3.Connection, name: str) -> None:
+    connection.execute("DELETE FROM sweep_run WHERE sweep = ?", (name,))
+    connection.execute("DELETE FROM sweep WHERE name = ?", (name,))
 
 
-def _reopen(connection: Connection, tags: Collection[str]) -> list[str]:
-    """Final runs that a submission names: it is a new attempt, or a job id that the run does not know yet."""
-    run, task = schema.run.c, schema.task.c
-    named = select(task.run).where(task.tag.in_(tags))
-    found = list(connection.execute(select(run.id).where(run.id.in_(named), run.final == 1)).scalars())
-    if found:
-        connection.execute(update(schema.run).where(run.id.in_(named)).values(final=0))
+def _reopen(connection: sqlite3.Connection, tags: Collection[str]) -> list[str]:
+    """Final runs that a submission names: it is a new attempt, or a job id that the run does not know yet.
+
+    The stamps of all runs that it names are dropped too: their folders look as before, but their states may change. A
+    submission that was closed before it had tasks names no run; then the runs name it.
+    """
+    named = {"tags": json.dumps(list(tags))}
+    runs = """(SELECT run FROM task WHERE tag IN (SELECT value FROM json_each(:tags))
+        UNION SELECT id FROM run WHERE tag IN (SELECT value FROM json_each(:tags)))"""
+    found = [run for (run,) in connection.execute(f"SELECT id FROM run WHERE final = 1 AND id IN {runs}", named)]  # noqa: S608
+    connection.execute(f"UPDATE run SET final = 0 WHERE final = 1 AND id IN {runs}", named)  # noqa: S608
+    connection.execute(f"DELETE FROM stamp WHERE run IN (SELECT number FROM run WHERE id IN {runs})", named)  # noqa: S608
     return found

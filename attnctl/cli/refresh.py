@@ -46,8 +46,8 @@ class Snapshot:
 
 
 def take(config: Config, index: Index, ids: Sequence[str] | None) -> Snapshot:
-    """The current states of these runs (None: all)."""
-    index.refresh()
+    """The current states of these runs (None: all); only their folders are looked into."""
+    index.refresh(ids)
     chosen = None if ids is None else set(ids)
     placed = [item for item in index.placed() if chosen is None or item.run in chosen]
     unavailable = None

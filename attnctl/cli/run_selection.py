@@ -50,7 +50,6 @@ def open_run(word: str) -> OpenRun:
     """The run that the argument RUN names, in the workspace of this command; raises SpecError."""
     config = context.config()
     with context.index() as index:
-        index.refresh()
         name = run_id(config.workspace, word)
         now = take(config, index, [name])
     folder = config.workspace.run(name)

@@ -9,14 +9,16 @@ import secrets
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from attnctl.files import create_exclusive, read_regular, write_atomic
-from attnctl.papers.runs import Overrides
 from attnctl.values import SpecError, did_you_mean
 from attnctl.workspace import user_notes
 from attnctl.workspace.layout import Workspace, skip_unreadable
 from attnctl.workspace.records import Sweep
+
+if TYPE_CHECKING:
+    from attnctl.papers.runs import Overrides
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,99}")
 
@@ -147,14 +149,20 @@ def _same_settings(was: OfPaper, of: OfPaper) -> bool:
     digests of weights, come from the workspace."""
     if not (was.paper and of.paper):
         return True
-    keys = [replace(Overrides.from_json(item.overrides), weights={}, bases={}, partial=False).key for item in (was, of)]
+    keys = [replace(_overrides(item), weights={}, bases={}, partial=False).key for item in (was, of)]
     return keys[0] == keys[1]
 
 
 def _settings(of: OfPaper) -> str:
-    overrides = Overrides.from_json(of.overrides)
+    overrides = _overrides(of)
     words = [overrides.summary(), f"select={overrides.select}" if overrides.select else ""]
     return " ".join(filter(None, words)) or "the paper's values"
+
+
+def _overrides(of: OfPaper) -> Overrides:
+    from attnctl.papers.runs import Overrides  # the papers and their models: not for every command that reads sweeps
+
+    return Overrides.from_json(of.overrides)
 
 
 def _with_seeds(of: OfPaper, was: OfPaper) -> OfPaper:

@@ -16,6 +16,7 @@ SCRIPTS = sorted(path.stem for path in FOLDER.glob("*.py") if "\nif __name__ =="
 
 SAYS = {
     "checkpoint": "% of the training (goal: 1 %)",
+    "commands": "sweep again",
     "coverage": "| seeds | correlation |",
     "detection": "ssdlite320 mobilenext",
     "detection_data": "of the peer's speed (goal: 1)",

@@ -9,8 +9,9 @@ import pytest
 from attnctl.db import open_index
 from attnctl.db.refresh import is_empty
 from attnctl.workspace.layout import Workspace
-from attnctl.workspace.records import Sweep
-from tests.db import written
+from attnctl.workspace.records import Sweep, WaitingRun
+from attnctl.workspace.waiting import write
+from tests.db import opened, written
 
 FIRST, SECOND = written.specs(("none", "ela"), ("0",))
 
@@ -61,3 +62,93 @@ def test_only_named_and_new_runs_are_read(tmp_path: Path) -> None:
         assert {row.id: row.state for row in index.runs()} == {FIRST.id: "completed", SECOND.id: "queued"}
         index.refresh()
         assert {row.state for row in index.runs()} == {"completed"}
+
+
+def _failed(workspace: Workspace, count: int, tag: str = "tag1") -> list[str]:
+    """Runs that failed long ago, in the index."""
+    runs = written.specs(seeds=tuple(map(str, range(count))))
+    written.submit(workspace, runs, tag=tag)
+    for spec in runs:
+        written.append(workspace, spec.id, [written.model_event()])
+        written.leave(workspace, spec.id, "error", message="no")
+    written.age(workspace)
+    with open_index(workspace) as index:
+        index.refresh()
+        assert {row.state for row in index.runs()} == {"code error"}
+    return [spec.id for spec in runs]
+
+
+def test_failed_runs_are_not_read_again_however_many_there_are(tmp_path: Path) -> None:
+    for count in (4, 8):
+        workspace = Workspace(tmp_path / str(count))
+        _failed(workspace, count)
+        with open_index(workspace) as index, opened.under(workspace.runs) as paths:
+            index.refresh()
+        assert paths == []
+
+
+def test_a_failed_run_that_changed_is_read_again_and_no_other(tmp_path: Path) -> None:
+    workspace = Workspace(tmp_path)
+    first, second, *_ = _failed(workspace, 4)
+    written.finish(workspace, first, restart=1)
+    with open_index(workspace) as index:
+        with opened.under(workspace.runs) as paths:
+            index.refresh()
+        assert index.states([first, second])[first].state == "completed"
+        assert index.states([first, second])[second].state == "code error"
+    assert paths
+    assert all(first in path for path in paths)
+
+
+def test_a_failed_run_that_has_just_changed_is_read_at_each_refresh(tmp_path: Path) -> None:
+    """Its next change could have the same time, so that nothing would show it."""
+    workspace = Workspace(tmp_path)
+    (run,) = _failed(workspace, 1)
+    written.leave(workspace, run, "error", message="other")
+    for _ in range(2):
+        with open_index(workspace) as index, opened.under(workspace.runs) as paths:
+            index.refresh()
+        assert paths
+
+
+def test_a_new_submission_of_a_failed_run_shows_before_its_folder_changes(tmp_path: Path) -> None:
+    workspace = Workspace(tmp_path)
+    written.submit(workspace, [FIRST], job_id=None)
+    written.age(workspace)
+    with open_index(workspace) as index:
+        index.refresh()
+        assert index.states([FIRST.id])[FIRST.id].state == "submitting"
+        submission = workspace.submission("tag1")
+        submission.write_bytes(submission.read_bytes().replace(b'"job_id": null', b'"job_id": "77"'))
+        index.refresh()
+        assert index.states([FIRST.id])[FIRST.id].state == "queued"
+
+
+def test_a_failed_run_that_waits_to_be_submitted_again_is_read(tmp_path: Path) -> None:
+    workspace = Workspace(tmp_path)
+    (run,) = _failed(workspace, 1)
+    write(workspace, WaitingRun(run=run, after=1, tag="tag2", created=1.0, host="h", user="u", reason="no place"))
+    with open_index(workspace) as index:
+        index.refresh()
+        assert index.states([run])[run].state == "waiting"
+        assert index.settled([run]) == {}
+        workspace.waiting(run).unlink()
+        index.refresh()
+        assert index.states([run])[run].state == "code error"
+
+
+def test_a_settled_run_is_one_whose_folder_is_as_it_was_read(tmp_path: Path) -> None:
+    workspace = Workspace(tmp_path)
+    failed, changed = _failed(workspace, 2)
+    written.submit(workspace, [SECOND], tag="tag2")
+    written.finish(workspace, SECOND.id)
+    with open_index(workspace) as index:
+        index.refresh()
+        written.leave(workspace, changed, "completed")
+        found = index.settled([failed, changed, SECOND.id])
+        assert {run: str(verdict.state) for run, verdict in found.items()} == {
+            failed: "code error",
+            SECOND.id: "completed",
+        }
+        workspace.run(SECOND.id).attempt(1).incarnation(0).exit(0).unlink()
+        assert index.settled([SECOND.id]) == {}

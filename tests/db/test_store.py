@@ -172,14 +172,25 @@ def test_a_failed_transaction_writes_nothing(tmp_path: Path) -> None:
 
     def fail() -> None:
         with store.writing() as connection:
-            row = dict.fromkeys(("command", "stamp", "paper", "table", "figure", "overrides"), "")
-            connection.execute(schema.sweep.insert(), [{"name": "a", "created": 1, **row}])
+            connection.execute("INSERT INTO result (run, name) VALUES (1, 'top1')")
             raise ZeroDivisionError
 
-    for _ in range(2):  # the first meeting of SQLAlchemy with the connection is another case than the later ones
+    for _ in range(2):
         with pytest.raises(ZeroDivisionError):
             fail()
-        assert store.connection.execute("SELECT count(*) FROM sweep").fetchone() == (0,)
+        assert store.connection.execute("SELECT count(*) FROM result").fetchone() == (0,)
+    store.close()
+
+
+def test_an_upsert_replaces_the_row_of_the_same_key_and_keeps_the_others(tmp_path: Path) -> None:
+    store = open_store(tmp_path / "x.sqlite")
+    with store.writing():
+        store.upsert("result", [{"run": 1, "name": name, "last": 1.0, "best": None} for name in ("top1", "loss")])
+    with store.writing():
+        store.upsert("result", [{"run": 1, "name": "top1", "last": 2.0, "best": 3.0}, {"run": 2, "name": "loss"}])
+        store.upsert("result", [])
+    rows = store.connection.execute("SELECT run, name, last, best FROM result ORDER BY run, name").fetchall()
+    assert rows == [(1, "loss", 1.0, None), (1, "top1", 2.0, 3.0), (2, "loss", None, None)]
     store.close()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -132,6 +133,12 @@ def observe(workspace: Workspace, run: str, word: str, at: float = NOW + 1, numb
 def cancel(workspace: Workspace, run: str, number: int = 1) -> None:
     record = Cancel(at=NOW + 5, user="bob", host="login")
     write_atomic(workspace.run(run).attempt(number).cancel, record.encode())
+
+
+def age(workspace: Workspace) -> None:
+    """Give all files and folders of the runs the time NOW, which is long ago."""
+    for path in (workspace.runs, *workspace.runs.rglob("*")):
+        os.utime(path, (NOW, NOW))
 
 
 def contents(index: Index) -> dict[str, list[str]]:

@@ -14,7 +14,7 @@ from attnctl.cli.sweeping import bases, data_notes, dry_run, feeding, init_weigh
 from attnctl.cli.sweeping.bases import Bases
 from attnctl.cli.sweeping.cost import SweepCost, estimate, model_for
 from attnctl.cli.sweeping.destination import Destination, check, check_world, choose_destination, excluding
-from attnctl.cli.sweeping.plan import Action, Planned, in_json, plan, summary
+from attnctl.cli.sweeping.plan import Action, Planned, in_json, plan, planned_again, summary
 from attnctl.cli.sweeping.queue_notes import cron_line, time_limit_note
 from attnctl.cli.sweeping.resource_options import ResourceOptions
 from attnctl.cli.sweeping.selection import Selection
@@ -205,11 +205,13 @@ def _current(config: Config, specs: Sequence[RunSpec], *, retry_failed: bool) ->
     from attnctl.jobs.slurm.observe import observe
 
     with context.index() as index:
-        index.refresh()
-        words, _ = observe(config.workspace, [item for item in index.placed() if item.run in active])
+        index.refresh(active)
+        placed = [item for item in index.placed() if item.run in active]
+    words, changed = observe(config.workspace, placed)
     if words:
         output.note(words)
-    return plan(config.workspace, specs, retry_failed=retry_failed)
+    ended = active - {item.run for item in placed}  # since the plan was made
+    return planned_again(config.workspace, planned, changed | ended, retry_failed=retry_failed)
 
 
 def submit(
@@ -356,7 +358,10 @@ def _end(
     ended: bool,
 ) -> int:
     """Print the result and the next command; the exit code."""
-    now = plan(config.workspace, [item.spec for item in planned], retry_failed=False)
+    now = list(planned)
+    if ended or order.as_json:
+        rest = {item.spec.id for item in planned if item.action is not Action.DONE}
+        now = planned_again(config.workspace, planned, rest, retry_failed=False)
     failed = [item for item in now if item.verdict is not None and item.verdict.state.unsuccessful] if ended else []
     if order.as_json:
         runs = [_run_json(before, item, jobs) for before, item in zip(planned, now, strict=True)]

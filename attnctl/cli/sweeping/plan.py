@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from attnctl.lifecycle.state import State, Verdict
 from attnctl.spec import RunSpec
 from attnctl.units import quantity
 from attnctl.workspace.layout import Workspace
-
-if TYPE_CHECKING:
-    pass
 
 
 class Action(StrEnum):
@@ -49,17 +46,42 @@ class Planned:
 
 
 def plan(workspace: Workspace, specs: Sequence[RunSpec], *, retry_failed: bool) -> list[Planned]:
-    """The plan, in the order of the request."""
+    """The plan, in the order of the request.
+
+    The index spares reading a run whose folder has not changed since; it is taken as it is, and never made.
+    """
     from attnctl.lifecycle.evidence import newest_verdict
     from attnctl.workspace import submissions
 
     there = set(workspace.run_ids())
+    known = _settled(workspace, [spec.id for spec in specs if spec.id in there])
     head_of = submissions.cached_heads(workspace)
     planned = []
     for spec in specs:
-        verdict = newest_verdict(workspace, spec.id, head_of) if spec.id in there else None
+        verdict = known.get(spec.id)
+        if verdict is None and spec.id in there:
+            verdict = newest_verdict(workspace, spec.id, head_of)
         planned.append(Planned(spec, _action(verdict, retry_failed=retry_failed), verdict))
     return planned
+
+
+def _settled(workspace: Workspace, ids: Sequence[str]) -> Mapping[str, Verdict]:
+    """What the index proves of these runs, if there is one."""
+    from attnctl.db import location, open_index
+
+    if not ids or not location(workspace).exists():
+        return {}
+    with open_index(workspace) as index:
+        return index.settled(ids)
+
+
+def planned_again(
+    workspace: Workspace, planned: Sequence[Planned], runs: Collection[str], *, retry_failed: bool
+) -> list[Planned]:
+    """The plan with the present states of these runs; the others are not read again."""
+    found = plan(workspace, [item.spec for item in planned if item.spec.id in runs], retry_failed=retry_failed)
+    now = {item.spec.id: item for item in found}
+    return [now.get(item.spec.id, item) for item in planned]
 
 
 def counts(planned: Sequence[Planned]) -> Mapping[Action, int]:

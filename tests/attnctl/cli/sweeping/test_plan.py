@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
 
 from attnctl import grid
 from attnctl.cli.sweeping import plan
+from attnctl.db import location, open_index
 from attnctl.files import write_atomic
 from attnctl.grid import Axes
 from attnctl.settings.config import find
+from attnctl.workspace.layout import Workspace
 from attnctl.workspace.records import Exit
 from tests.attnctl.cli.cli_run import workspace_with_a_run
+from tests.db import opened, written
 
 
 @pytest.mark.parametrize(
@@ -35,3 +39,50 @@ def test_a_plan_lists_the_action_for_each_run(outcome: str | None, action: str, 
         write_atomic(incarnation.exit(0), Exit(rank=0, at=1.0, outcome=outcome).encode())
     for retry, expected in ((False, action), (True, again)):
         assert [str(item.action) for item in plan.plan(workspace, specs, retry_failed=retry)] == [expected]
+
+
+def test_finished_runs_are_planned_from_the_index_and_their_files_are_not_opened(tmp_path: Path) -> None:
+    for count in (4, 8):
+        workspace = Workspace(tmp_path / str(count))
+        specs = written.specs(seeds=tuple(map(str, range(count))))
+        written.submit(workspace, specs)
+        for spec in specs:
+            written.finish(workspace, spec.id)
+        with open_index(workspace) as index:
+            index.refresh()
+        with opened.under(workspace.runs) as paths:
+            planned = plan.plan(workspace, specs, retry_failed=False)
+        assert {str(item.action) for item in planned} == {"done"}
+        assert paths == []
+
+
+def test_a_plan_notices_that_a_finished_run_is_no_longer_as_the_index_has_it(tmp_path: Path) -> None:
+    workspace, specs = Workspace(tmp_path), written.specs(seeds=("0", "1", "2", "3"))
+    written.submit(workspace, specs)
+    for spec in specs:
+        written.finish(workspace, spec.id)
+    with open_index(workspace) as index:
+        index.refresh()
+    lost, replaced, gone, _whole = specs
+    workspace.run(lost.id).attempt(1).incarnation(0).exit(0).unlink()
+    written.leave(workspace, replaced.id, "error", message="no")
+    shutil.rmtree(workspace.run(gone.id).path)
+    actions = [str(item.action) for item in plan.plan(workspace, specs, retry_failed=False)]
+    assert actions == ["queued", "failed", "new", "done"]
+
+
+def test_a_plan_makes_no_index(tmp_path: Path) -> None:
+    workspace, specs = Workspace(tmp_path), written.specs()
+    written.submit(workspace, specs)
+    plan.plan(workspace, specs, retry_failed=False)
+    assert not location(workspace).exists()
+
+
+def test_only_the_named_runs_of_a_plan_are_read_again(tmp_path: Path) -> None:
+    workspace, specs = Workspace(tmp_path), written.specs(seeds=("0", "1"))
+    written.submit(workspace, specs)
+    before = plan.plan(workspace, specs, retry_failed=False)
+    for spec in specs:
+        written.finish(workspace, spec.id)
+    now = plan.planned_again(workspace, before, {specs[1].id}, retry_failed=False)
+    assert [str(item.action) for item in now] == ["queued", "done"]
