@@ -444,7 +444,9 @@ class RunSpec:
     @property
     def lineage(self) -> str:
         """As `family`, also where the run of each seed starts from another run, which has that seed."""
-        return _digest(self._without_seed(f"run:{self.origin.lineage}" if self.origin is not None else self.init))
+        if self.origin is None:
+            return self.family
+        return _digest(self._without_seed(f"run:{self.origin.lineage}"))
 
     def _without_seed(self, init: str) -> RunSpec:
         versions = Versions(module="", backbone=0, placement=0, dataset=0, loop=0)

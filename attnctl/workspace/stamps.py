@@ -9,32 +9,46 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
-from attnctl.workspace.layout import Attempt, RunDir
+from attnctl.workspace.layout import Attempt, Incarnation, RunDir
 
 SETTLED = 120.0
 """Seconds since the last change after which a stamp counts: clocks of a cluster and its file server differ by less."""
 
 _GONE = "-"
 
+_ATTEMPTS = RunDir(Path(), Path()).attempts_folder.name
+_OBSERVED = Attempt(Path(), 1).observed.name
+_EVENTS = Incarnation(Path(), (1, 0)).events.name
+
 
 def of(run: RunDir) -> str:
     """The stamp of a run's folder as it is now; empty before it has an attempt."""
-    attempts = run.attempts()
-    if not attempts:
-        return ""
-    paths = [str(run.attempts_folder), *(path for attempt in attempts for path in _of_attempt(attempt))]
-    start = len(str(run.path)) + 1
-    return "\n".join(f"{path[start:]}\t{_state(path)}" for path in paths)
+    folder = str(run.path)
+    paths = list(_paths(folder))
+    return "\n".join(f"{path}\t{_state(f'{folder}/{path}')}" for path in paths) if len(paths) > 1 else ""
 
 
-def _of_attempt(attempt: Attempt) -> Iterator[str]:
-    yield str(attempt.path)
-    yield str(attempt.observed)
-    for start in attempt.incarnations():
-        yield str(start.path)
-        yield str(start.events)
-        yield from map(str, start.exit_files())
+def _paths(folder: str) -> Iterator[str]:
+    """What a run's state depends on, relative to its folder: texts, since thousands of runs are looked at."""
+    yield _ATTEMPTS
+    for number in filter(str.isdecimal, _names(f"{folder}/{_ATTEMPTS}")):
+        attempt = f"{_ATTEMPTS}/{number}"
+        yield attempt
+        yield f"{attempt}/{_OBSERVED}"
+        for restart in filter(str.isdecimal, _names(f"{folder}/{attempt}")):
+            start = f"{attempt}/{restart}"
+            yield start
+            yield f"{start}/{_EVENTS}"
+            yield from (f"{start}/{name}" for name in _names(f"{folder}/{start}") if name.startswith("exit."))
+
+
+def _names(folder: str) -> list[str]:
+    try:
+        return sorted(os.listdir(folder))  # noqa: PTH208 - see `_state`
+    except OSError:
+        return []
 
 
 def unchanged(folder: str, stamp: str) -> bool:

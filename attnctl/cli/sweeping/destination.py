@@ -18,6 +18,9 @@ from attnctl.workspace import submissions
 from attnctl.workspace.layout import Workspace
 from attnctl.workspace.records import Resources, Where
 
+_OF_COMMAND = ("time", "mem", "partition", "constraint", "account", "qos", "exclude", "parallel", "runs_per_gpu")
+"""The settings that options of the same name override."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Destination:
@@ -81,8 +84,7 @@ def check_partition(options: SlurmOptions) -> None:
 
 def with_options(options: SlurmOptions, asked: ResourceOptions) -> SlurmOptions:
     """The settings for SLURM, overridden by the options of the command."""
-    names = ("time", "mem", "partition", "constraint", "parallel", "runs_per_gpu")
-    named = {name: getattr(asked, name) for name in names}
+    named = {name: getattr(asked, name) for name in _OF_COMMAND}
     return replace(options, **{name: value for name, value in named.items() if value is not None})
 
 

@@ -19,6 +19,8 @@ RunOn = Literal["auto", "slurm", "local"]
 PANEL = "Where it runs"
 
 _PARTITION = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.,+-]{0,199}")
+_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.@+-]{0,199}", re.ASCII)
+_NODES = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.,\[\]-]{0,999}", re.ASCII)
 _CONSTRAINT = re.compile(r"[A-Za-z0-9_.:&|,*()\[\]+=-]{1,200}", re.ASCII)
 
 
@@ -43,6 +45,9 @@ class ResourceOptions:
     mem: Annotated[str | None, typer.Option(help="Memory per node, such as 64G.", metavar="SIZE")] = None
     partition: Annotated[str | None, typer.Option(help="SLURM partition.", metavar="NAME")] = None
     constraint: Annotated[str | None, typer.Option(help="SLURM constraint, such as a100.", metavar="FEATURES")] = None
+    account: Annotated[str | None, typer.Option(help="SLURM account.", metavar="NAME")] = None
+    qos: Annotated[str | None, typer.Option(help="SLURM quality of service.", metavar="NAME")] = None
+    exclude: Annotated[str | None, typer.Option(help="Nodes not to use, such as n1,gpu[3-5].", metavar="NODES")] = None
     profile: Annotated[
         str | None,
         typer.Option(help="A SLURM profile from attnctl.toml.", metavar="NAME", autocompletion=completion.profiles),
@@ -63,6 +68,11 @@ class ResourceOptions:
             raise SpecError(
                 f"--constraint is {self.constraint!r}; it must be one of the cluster's features, such as a100"
             )
+        for name in ("account", "qos"):
+            if (value := getattr(self, name)) is not None and not _NAME.fullmatch(value):
+                raise SpecError(f"--{name} is {value!r}; it must be a name that the cluster knows, such as my-project")
+        if self.exclude is not None and not _NODES.fullmatch(self.exclude):
+            raise SpecError(f"--exclude is {self.exclude!r}; it must be a list of nodes, such as n1,gpu[3-5]")
         if self.time not in {None, AUTO}:
             parse_time(str(self.time))
         if self.mem is not None:

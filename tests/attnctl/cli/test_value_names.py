@@ -18,7 +18,8 @@ from tests.attnctl.cli.cli_run import Run
 LINES = [[command.name, *sub.split()] for command in COMMANDS for sub in (list(command.functions) or [""])]
 WORDS = {
     *("N", "X", "N,N,...", "X,X,...", "true|false", "VALUES", "NAME", "NAMES", "KEY", "KEYS", "TEXT", "TIME", "SIZE"),
-    *("DIR", "FILE", "PATH", "FILES", "FILE.tar.gz", "RUN", "ID", "METRIC", "STATES", "FEATURES", "CLASS", "PAPER:N"),
+    *("DIR", "FILE", "PATH", "FILES", "FILE.tar.gz", "RUN", "ID", "METRIC", "STATES", "FEATURES", "NODES", "CLASS"),
+    "PAPER:N",
     *(
         "[PAPER:]N",
         "CONDITIONS",

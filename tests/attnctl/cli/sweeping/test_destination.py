@@ -30,6 +30,9 @@ def test_options_of_the_command_override_the_settings() -> None:
     options = made.options
     assert (options.partition, options.mem, options.constraint, options.parallel) == ("gpu", "64G", "a100", 2)
     assert made.resources.minutes == 120
+    made = choose_destination(CONFIG, ResourceOptions(run_on="local", account="lab", qos="high", exclude="n[1-2]"))
+    assert (made.options.account, made.options.qos, made.options.exclude) == ("lab", "high", "n[1-2]")
+    assert made.options.partition == "cpu"
     assert choose_destination(CONFIG, ResourceOptions(run_on="local")).options == STANDING
 
 

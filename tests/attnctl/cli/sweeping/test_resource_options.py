@@ -46,6 +46,9 @@ def test_commands_share_the_declarations(name: str) -> None:
     [
         ({"partition": "a b"}, "--partition is 'a b'; it must be a partition's name, such as gpu"),
         ({"constraint": "a\nb"}, "--constraint is 'a\\nb'; it must be one of the cluster's features"),
+        ({"account": "a b"}, "--account is 'a b'; it must be a name that the cluster knows"),
+        ({"qos": "-x"}, "--qos is '-x'; it must be a name that the cluster knows"),
+        ({"exclude": "n1 n2"}, "--exclude is 'n1 n2'; it must be a list of nodes, such as n1,gpu[3-5]"),
         ({"time": "soon"}, "HH:MM:SS"),
         ({"mem": "lots"}, "memory"),
         ({"profile": "big"}, "no profile 'big'"),
@@ -64,6 +67,7 @@ def test_invalid_options_are_refused(options: dict[str, Any], words: str) -> Non
 def test_valid_options_are_accepted() -> None:
     ResourceOptions().check(CONFIG)
     ResourceOptions(partition="gpu,gpu-big", constraint="a100&(ib|eth)", time="1-0:00:00", mem="64G").check(CONFIG)
+    ResourceOptions(account="lab_1@uni", qos="high-prio", exclude="n1,gpu[3-5,7]").check(CONFIG)
     ResourceOptions(gpus_per_node=4, tasks_per_node=4).check(CONFIG)
     ResourceOptions(gpus_per_node=0, tasks_per_node=4).check(CONFIG)
 
