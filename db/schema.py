@@ -148,6 +148,8 @@ incarnation = Table(
     Column("images_per_s", Float),
     Column("params", Integer),
     Column("macs", Integer),
+    Column("waited", Float, comment="part of the time in which rank 0 waited for data, from 0 to 1"),
+    Column("cores", Float, comment="that rank 0 kept busy"),
     Column("world", Integer, comment="processes there were"),
     Column("device", String, comment="cpu, or the GPU's name"),
     Column("threads", Integer, comment="per process"),

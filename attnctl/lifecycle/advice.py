@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from pathlib import Path
 
 from attnctl.lifecycle.launch_failures import explain
 from attnctl.lifecycle.state import State, Verdict
+from attnctl.units import plural, quantity
 from attnctl.values import comma_join
 
 LAUNCH_HELD = "launch failed requeued held"
@@ -143,6 +145,30 @@ def advise(verdict: Verdict, context: AdviceContext) -> str:
         launch=explain(verdict.reason, verdict.node, context.folder),
         own=_about_own(context.own_files),
     )
+
+
+MUCH = 0.2
+"""A larger part of the time spent waiting for data is worth advice."""
+
+_BUSY = 0.7
+"""Cores of which a larger part is busy are the limit; else the files are slow to read."""
+
+
+def about_data(waited: float | None, busy: float | None, cores: int) -> str:
+    """One sentence on a training that waits for its data; empty if it hardly does, or if that is not known.
+
+    waited: the part of the time, from 0 to 1. busy: the cores of its first process that work, of so many cores.
+    """
+    if waited is None or waited < MUCH:
+        return ""
+    found = f"It waits for data {round(100 * waited)} % of the time"
+    if busy is not None and busy < _BUSY * cores:
+        return (
+            f"{found}, and {busy:.1f} of its {quantity(cores, 'core')} {plural(cores, 'works', 'work')}: its files are "
+            "slow to read; stage = true in [data] copies them to the node."
+        )
+    needed = math.ceil(cores / max(1 - waited, 0.1))
+    return f"{found}: {needed - cores} more cores would load it faster (--cpus-per-task {needed}, now {cores})."
 
 
 def _about_own(files: Sequence[Path]) -> str:

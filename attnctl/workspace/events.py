@@ -65,6 +65,10 @@ class Summary:
     saved_at: float | None = None
     loss: float | None = None
     images_per_s: float | None = None
+    waited: float | None = None
+    """The part of the time in which it waited for data, from 0 to 1."""
+    cores: float | None = None
+    """The cores that its first process kept busy."""
     params: int | None = None
     macs: int | None = None
     world: int | None = None
@@ -84,7 +88,7 @@ class Summary:
         if kind == Event.METRICS:
             return self._measured(event, at)
         if kind == Event.PROGRESS:
-            self._numbers(event, "loss", "images_per_s")
+            self._numbers(event, "loss", "images_per_s", "waited", "cores")
         elif kind == Event.MODEL:
             self._described(event)
         elif kind == Event.RESUMED and is_integer(step):

@@ -275,7 +275,8 @@ class Event:
     """The kinds of line in events.jsonl; each line is an object with `kind`, `t` (Unix seconds) and these keys.
 
     model: params, macs (exact, of one sample), steps_per_epoch, steps, world, device, threads
-    progress: step, loss, images_per_s
+    progress: step, loss, images_per_s; waited (part of the time in which rank 0 waited for data, from 0 to 1), cores
+        (that rank 0 kept busy)
     metrics: step, epoch, values {name: number}: train_loss, train_top1, loss, top1, top5, lr, images_per_s; accuracies
         in percent; other tasks have ap, mask_ap, map, miou ... instead; epochs without evaluation only training values
     checkpoint: step, seconds, bytes

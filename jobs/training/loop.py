@@ -153,7 +153,7 @@ class Trainer:
             return self._run()
 
     def _run(self) -> str:
-        batches = self.data.train(self.position.step, self.replicas, self.steps)
+        batches = self.meter.watched(iter(self.data.train(self.position.step, self.replicas, self.steps)))
         self.meter.restart(self.position.step, self._losses())
         while True:
             epoch, into = divmod(self.position.step, self.data.steps_per_epoch)
@@ -245,12 +245,13 @@ class Trainer:
         """Write the progress event, about once per second. losses: the sum of this rank's losses in this epoch."""
         lap = self.meter.lap(self.position.step, losses)
         if lap is not None:
-            loss, steps_per_s = lap
             self._event(
                 Event.PROGRESS,
                 step=self.position.step,
-                loss=loss / len(self.replicas),
-                images_per_s=self.recipe.batch * steps_per_s,
+                loss=lap.loss / len(self.replicas),
+                images_per_s=self.recipe.batch * lap.steps_per_s,
+                waited=round(lap.waited, 4),
+                cores=round(lap.cores, 2),
             )
 
     def _end_epoch(self, epoch: int) -> None:

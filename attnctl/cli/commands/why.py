@@ -13,7 +13,7 @@ from attnctl.cli.commands.logs import newest_log
 from attnctl.cli.resuming.requirements import Requirements
 from attnctl.cli.table_layout import Column
 from attnctl.files import open_regular
-from attnctl.lifecycle.advice import AdviceContext, advise
+from attnctl.lifecycle.advice import AdviceContext, about_data, advise
 from attnctl.lifecycle.resume_policy import ResumeScope, decide
 from attnctl.lifecycle.state import ABSENT, UNSEEN, State, first_failure, requested
 from attnctl.settings.config import Config
@@ -22,6 +22,7 @@ from attnctl.sources.digest import VERSION_PREFIX
 from attnctl.spec import RunSpec
 from attnctl.units import clock, duration, memory, quantity
 from attnctl.values import SpecError
+from attnctl.workspace.events import Summary
 from attnctl.workspace.layout import RunDir, Workspace
 from attnctl.workspace.records import Cancel, Placed, RecordError
 
@@ -42,6 +43,8 @@ _RESOURCES = (
     Column("memory"),
     Column("GPU memory", optional=True),
     Column("GPU time", optional=True),
+    Column("waits for data", optional=True),
+    Column("busy cores", optional=True),
 )
 
 
@@ -73,12 +76,12 @@ def why(
         folder=config.workspace.root,
         own_files=_own_files(config.workspace, spec),
     )
-    advice = advise(row.verdict, known)
+    resources = [_resources(item, used.get(item.attempt.number)) for item in histories]
+    advice = " ".join(filter(None, (advise(row.verdict, known), _about_data(resources))))
     failing = row.verdict.state not in {State.COMPLETED, State.NEW} and not row.verdict.state.active
     planned = decide(past, config.resume, ResumeScope(named={row.id})) if failing and histories else None
     timeline = [(moment, item.attempt.number, words) for item in histories for moment, words in _story(item)]
     lines = _error(config, histories[-1]) if histories and failing else []
-    resources = [_resources(item, used.get(item.attempt.number)) for item in histories]
     if as_json:
         output.document(
             {
@@ -265,6 +268,7 @@ def _resources(history: AttemptHistory, used: Usage | None) -> dict[str, Any]:
         requested(request, "nodes", 1) * requested(request, "gpus_per_node", 0),
         requested(request, "minutes", 0),
     )
+    newest = history.logs[max(history.logs)] if history.logs else Summary()
     log = [item for item in history.logs.values() if item.started is not None and item.heartbeat is not None]
     seconds = sum((item.heartbeat or 0.0) - (item.started or 0.0) for item in log)
     began = min((item.started for item in history.exits if item.started), default=None)
@@ -288,6 +292,9 @@ def _resources(history: AttemptHistory, used: Usage | None) -> dict[str, Any]:
         "gpu_seconds": _gpu_seconds(history, used, gpus, seconds),
         "memory_used": memory,
         "gpu_memory_used": max((item.max_gpu for item in history.exits), default=0) or None,
+        "waited": newest.waited,
+        "cores_busy": newest.cores,
+        "cores": requested(request, "cpus_per_task", 1),
         "source": "sacct" if used is not None else "records",
     }
 
@@ -319,4 +326,14 @@ def _row(item: dict[str, Any]) -> list[str]:
         (memory(item["memory_used"]) if item["memory_used"] else "?") + asked,
         memory(item["gpu_memory_used"]) if item["gpu_memory_used"] else "",
         _gpu_time(item),
+        f"{100 * item['waited']:.0f} %" if item["waited"] is not None else "",
+        f"{item['cores_busy']:.1f}" if item["cores_busy"] is not None else "",
     ]
+
+
+def _about_data(resources: Sequence[dict[str, Any]]) -> str:
+    """Advice on the newest attempt, if it waits for its data."""
+    if not resources:
+        return ""
+    newest = resources[-1]
+    return about_data(newest["waited"], newest["cores_busy"], newest["cores"])

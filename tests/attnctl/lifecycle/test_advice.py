@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from attnctl.lifecycle.advice import AdviceContext, advise, queue_blocker
+from attnctl.lifecycle.advice import AdviceContext, about_data, advise, queue_blocker
 from attnctl.lifecycle.state import State, Verdict
 
 
@@ -88,3 +88,22 @@ def test_the_advice_for_own_code_says_that_only_a_sweep_takes_an_edit(state: Sta
 def test_a_lost_checkpoint_takes_precedence_over_other_advice() -> None:
     words = advise(Verdict(State.TIMEOUT, "", 0.0), AdviceContext(run="0123456789abcdef", gone=40))
     assert "--yes" in words
+
+
+@pytest.mark.parametrize(
+    ("waited", "busy", "cores", "words"),
+    [
+        (None, None, 1, ""),
+        (0.1, 8.0, 8, ""),
+        (0.4, 7.9, 12, "It waits for data 40 % of the time, and 7.9 of its 12 cores work: its files are slow to read"),
+        (0.4, 11.8, 12, "It waits for data 40 % of the time: 8 more cores would load it faster (--cpus-per-task 20,"),
+        (0.5, 0.2, 1, "0.2 of its 1 core works"),
+        (1.0, None, 2, "18 more cores"),
+    ],
+)
+def test_a_training_that_waits_for_data_gets_advice(
+    waited: float | None, busy: float | None, cores: int, words: str
+) -> None:
+    found = about_data(waited, busy, cores)
+    assert words in found
+    assert bool(found) == bool(words)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 
 import pytest
 
@@ -43,6 +44,20 @@ def test_the_history_of_two_attempts_is_shown_in_order(past: Past, attnctl: Run)
     assert "RuntimeError: broke" in text
     assert "3G" in text
     assert text.rstrip().endswith(found["advice"])
+
+
+def test_a_training_that_waits_for_its_data_is_told_what_would_feed_it(past: Past, attnctl: Run) -> None:
+    (spec,) = past.specs(1)
+    past.attempt(spec, "TIMEOUT", saved=(4,), cpus_per_task=4)
+    event = {"kind": "progress", "t": time.time(), "step": 5, "waited": 0.5, "cores": 3.9}
+    with past.config.workspace.run(spec.id).attempt(1).incarnation(0).events.open("a") as stream:
+        stream.write(json.dumps(event) + "\n")
+    (used,) = json.loads(attnctl("why", spec.id, "--json").out)["resources"]
+    assert (used["waited"], used["cores_busy"], used["cores"]) == (0.5, 3.9, 4)
+    text = " ".join(attnctl("why", spec.id).out.split())
+    assert "waits for data" in text
+    assert "50 %" in text
+    assert "It waits for data 50 % of the time: 4 more cores would load it faster (--cpus-per-task 8, now 4)." in text
 
 
 def test_a_traceback_keeps_its_indentation_on_a_terminal_too(
