@@ -79,6 +79,11 @@ class Step:
             )
 
     @property
+    def outdated(self) -> bool:
+        """Whether SLURM has started the job and the run again elsewhere, because it took this node for lost."""
+        return any(start.token[1] > self._command.restart for start in self.attempt.incarnations()[-1:])
+
+    @property
     def requeued(self) -> bool:
         """Whether the run is to go on once SLURM has requeued the job."""
         return any(item.requeued for item in self.exits())
@@ -108,6 +113,9 @@ class Step:
                 self._cancelled_at = now
 
     def _end(self, code: int, *, stopping: bool) -> None:
+        if self.outdated:
+            self.interrupted = True
+            return
         exits = self.exits()
         cause = first_failure(exits)
         outcome = cause.outcome if cause is not None else ""

@@ -170,6 +170,8 @@ class Supervisor:
 
     def finish(self) -> None:
         """Let SLURM start the job again if a run goes on, else submit what waits for a place."""
+        if any(step.outdated for step in self._ended):
+            return  # another start of this job goes on
         again = [step for step in self._ended if step.requeued]
         if again:
             refusal = requeue.requeue_job(self._job.job_id)

@@ -117,6 +117,15 @@ def test_a_run_without_a_record_in_a_job_that_is_stopped_waits_for_what_slurm_sa
     assert [item.word for item in attempt.observations()] == ["RUNNING"]
 
 
+def test_a_step_says_nothing_of_a_run_that_goes_on_in_a_later_start_of_the_job(attempt: Attempt) -> None:
+    step = start(attempt, "exit 137")
+    attempt.incarnation(1).path.mkdir()
+    end(step)
+    assert [item.word for item in attempt.observations()] == ["RUNNING"]
+    assert step.outdated
+    assert step.interrupted
+
+
 def test_a_cancelled_run_is_asked_to_save(attempt: Attempt) -> None:
     step = start(attempt, f"trap 'echo asked; exit 0' {steps.STOP.name}; echo ready; while :; do sleep 0.05; done")
     while b"ready" not in attempt.worker_log.read_bytes():

@@ -110,6 +110,17 @@ def test_an_interrupted_job_takes_no_further_run_and_is_started_again(
     assert states(config, job) == [State.COMPLETED] * 3
 
 
+def test_a_job_that_slurm_has_started_again_elsewhere_leaves_everything_to_that_start(
+    fake: Fake, config: Config, job: Submitted
+) -> None:
+    srun(fake, config, job, "preempted", requeued=True)
+    script = fake.folder / "srun"
+    script.write_text(f'{script.read_text()}\nmkdir "${{folders[$2]}}/../1"\n')
+    assert run(config, job) == 0
+    assert not [call for call in fake.calls("scontrol") if "requeue" in call]
+    assert not attempt(config, job, 2).owner.exists()
+
+
 def test_where_slurm_does_not_requeue_each_run_says_how_it_continues(
     fake: Fake, config: Config, job: Submitted
 ) -> None:
