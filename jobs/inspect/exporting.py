@@ -10,7 +10,6 @@ from attnctl.jobs.inspect.load import Trained
 from attnctl.networks.weights import write
 from attnctl.networks.weights.formats import Format
 from attnctl.networks.weights.onnx_file import Agreement
-from attnctl.values import SpecError, comma_join
 
 _NAMED = ("classify", "segment")
 """The tasks whose networks map a batch of images to one tensor."""
@@ -56,13 +55,8 @@ def _onnx(trained: Trained) -> Exported:
     model = trained.spec.model
     dataset = datasets.describe(trained.spec.dataset)
     shape = (dataset.channels, trained.size, trained.size)
-    if model in onnx_file.DETECTORS:
+    if models.task(model) not in _NAMED:
         content = onnx_file.convert_detector(trained.network, shape, metadata(trained), run=trained.run)
         return Exported(content, onnx_file.compare_detector(content, trained.network, shape))
-    if models.task(model) not in _NAMED:
-        raise SpecError(
-            f"run {trained.run} is a {model}, which cannot be an ONNX file (those that can: "
-            f"{comma_join(onnx_file.DETECTORS)}); export it as safetensors or .pt"
-        )
     content = onnx_file.convert(trained.network, shape, metadata(trained), run=trained.run)
     return Exported(content, onnx_file.compare(content, trained.network, shape))

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import importlib.util
 import logging
+import os
+import sys
 import tempfile
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,11 +29,9 @@ from attnctl.values import SpecError, comma_join
 INPUT, OUTPUT = "images", "scores"
 """The names of the file's input, (batch, channels, height, width), and of its output."""
 
-IMAGE, OBJECTS = "image", ("boxes", "labels", "scores")
-"""The names of a detector's input, one image (channels, height, width) in 0..1, and of its outputs."""
-
-DETECTORS = ("ssdlite320", "fasterrcnn")
-"""The models whose detections can be exported: those of torchvision's classes, without masks."""
+IMAGE, OBJECTS, MASKS = "image", ("boxes", "labels", "scores"), "masks"
+"""The names of a detector's input, one image (channels, height, width) in 0..1, and of its outputs; masks are those of
+instance segmentation, (objects, 1, height, width)."""
 
 _OPSET = 18
 
@@ -103,8 +103,8 @@ def compare(content: bytes, network: nn.Module, shape: tuple[int, int, int]) -> 
     """Compare the outputs of an ONNX file with those of the network."""
     images = torch.randn(_BATCH, *shape, generator=torch.Generator().manual_seed(0))
     expected = _OneOutput(network).eval().cpu()(images).double().numpy()
-    run, by = _runner(content)
-    output = run({INPUT: images.numpy()}).astype(np.float64)
+    run, by = _runner(content, (OUTPUT,))
+    output = run({INPUT: images.numpy()})[0].astype(np.float64)
     return Agreement(float(np.abs(output - expected).max()), float(np.abs(expected).max()), by)
 
 
@@ -115,9 +115,9 @@ class _Detections(nn.Module):
         super().__init__()
         self.network = network
 
-    def forward(self, image: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def forward(self, image: Tensor) -> tuple[Tensor, ...]:
         found = self.network([image])[0]
-        return found["boxes"], found["labels"], found["scores"]
+        return tuple(found[name] for name in (*OBJECTS, MASKS) if name in found)
 
 
 def convert_detector(
@@ -131,21 +131,29 @@ def convert_detector(
     _check_packages()
     import onnx
 
+    detector = _Detections(network).eval().cpu()
+    example = _image(shape, 0)
     with _quiet(), torch.no_grad(), tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "detector.onnx"
         try:
+            names = (*OBJECTS, MASKS)[: len(detector(example))]
+            sides = {1: "height", 2: "width"}
+            axes = {name: {0: "objects"} for name in names} | {IMAGE: sides}
+            if MASKS in names:
+                axes[MASKS] |= {2: "height", 3: "width"}
             torch.onnx.export(
-                _Detections(network).eval().cpu(),
-                (_image(shape, 0),),
+                detector,
+                (example,),
                 file,
                 input_names=[IMAGE],
-                output_names=list(OBJECTS),
-                dynamic_axes={IMAGE: {1: "height", 2: "width"}, **{name: {0: "objects"} for name in OBJECTS}},
+                output_names=list(names),
+                dynamic_axes=axes,
                 opset_version=_OPSET,
                 dynamo=False,
             )
         except Exception as error:  # any error of a user's own module, and many of torch's
-            raise SpecError(f"cannot convert the network of run {run} to ONNX: {blame.describe(error)}") from error
+            message = f"cannot convert the {type(network).__name__} of run {run} to ONNX: {blame.describe(error)}"
+            raise SpecError(f"{message}; export it as safetensors or .pt") from error
         model = onnx.load_model(file)
     for name, text in metadata.items():
         model.metadata_props.add(key=name, value=text)
@@ -155,18 +163,27 @@ def convert_detector(
 
 @torch.no_grad()
 def compare_detector(content: bytes, network: nn.Module, shape: tuple[int, int, int]) -> Agreement:
-    """Compare the scores of the detections of an ONNX file, in descending order, with those of the network."""
-    run, by = _runner(content)
+    """Compare the scores of the detections of an ONNX file, and the means of their masks, in descending order, with
+    those of the network."""
+    detector = _Detections(network).eval().cpu()
+    names = (OUTPUT, MASKS)[: len(detector(_image(shape, 0))) - 2]
+    run, by = _runner(content, names)
     differences, largest = [0.0], [0.0]
     for seed in range(1, 1 + _BATCH):
         image = _image(shape, seed)
-        expected = _Detections(network).eval().cpu()(image)[2].double().numpy()
-        output = run({IMAGE: image.numpy()}).astype(np.float64)
-        if output.shape != expected.shape:
-            return Agreement(float("inf"), float(expected.max(initial=0)), by)
-        differences.append(float(np.abs(np.sort(output) - np.sort(expected)).max(initial=0)))
-        largest.append(float(expected.max(initial=0)))
+        theirs = [tensor.double().numpy() for tensor in detector(image)[2:]]
+        for output, expected in zip(run({IMAGE: image.numpy()}), theirs, strict=True):
+            if output.shape != expected.shape:
+                return Agreement(float("inf"), float(expected.max(initial=0)), by)
+            differences.append(float(np.abs(_ordered(output) - _ordered(expected)).max(initial=0)))
+            largest.append(float(expected.max(initial=0)))
     return Agreement(max(differences), max(largest), by)
+
+
+def _ordered(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """A number for each object, in order: objects of equal scores may be in another one."""
+    means: npt.NDArray[Any] = np.sort(values.astype(np.float64).reshape(len(values), -1).mean(axis=1))
+    return means
 
 
 def _image(shape: tuple[int, int, int], seed: int) -> Tensor:
@@ -179,33 +196,46 @@ def _check_packages() -> None:
         raise SpecError(f"ONNX files need {comma_join(missing)}: pip install {' '.join((*_NEEDED, 'onnxruntime'))}")
 
 
-def _runner(content: bytes) -> tuple[Any, str]:
-    """A function from inputs by name to the output, and its program's name."""
+def _runner(content: bytes, names: Sequence[str]) -> tuple[Callable[[Mapping[str, Any]], list[npt.NDArray[Any]]], str]:
+    """A function from inputs by name to these outputs, and its program's name."""
     if importlib.util.find_spec("onnxruntime") is not None:
         import onnxruntime
 
         onnxruntime.set_default_logger_severity(3)
         session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
-        return lambda inputs: _first(session.run([OUTPUT], inputs)), f"onnxruntime {onnxruntime.__version__}"
+        version = f"onnxruntime {onnxruntime.__version__}"
+        return lambda inputs: [np.asarray(item) for item in session.run(list(names), inputs)], version
     import onnx
     from onnx.reference import ReferenceEvaluator
 
     evaluator = ReferenceEvaluator(onnx.load_model_from_string(content))
-    return lambda inputs: _first(evaluator.run([OUTPUT], inputs)), f"onnx {onnx.__version__}"
-
-
-def _first(outputs: Any) -> npt.NDArray[Any]:
-    return np.asarray(next(iter(outputs)))
+    version = f"onnx {onnx.__version__}"
+    return lambda inputs: [np.asarray(item) for item in evaluator.run(list(names), inputs)], version
 
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Without the exporter's own messages and the deprecation warnings of what it calls."""
+    """Without the exporter's own messages, the graphs that it prints, and the deprecation warnings of what it calls."""
     before = logging.root.manager.disable
     logging.disable(logging.WARNING)
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), _no_standard_output():
             warnings.simplefilter("ignore")
             yield
     finally:
         logging.disable(before)
+
+
+@contextmanager
+def _no_standard_output() -> Iterator[None]:
+    """Without what C++ prints: torch prints the whole graph when it knows no operator of ONNX for a part of it."""
+    sys.stdout.flush()
+    kept, sink = os.dup(1), os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(sink, 1)
+        yield
+    finally:
+        sys.stdout.flush()
+        os.dup2(kept, 1)
+        os.close(kept)
+        os.close(sink)
