@@ -193,6 +193,7 @@ OPENED_OTHERWISE = {
     "attnctl/recipes/timm_parts.py": "a file of an installed package",
     "attnctl/recipes/file.py": "the file that the user names, which may be a pipe",
     "attnctl/cli/errors.py": "/dev/null",
+    "attnctl/networks/weights/onnx_file.py": "/dev/null",
     "attnctl/workspace/file_systems.py": "files of the kernel",
     "jobs/runtime/rendezvous.py": "a file of the kernel",
     "jobs/training/environment.py": "files of the kernel",
