@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from attnctl import attention
 from attnctl.components import AND, AT
-from attnctl.spec import NO_MODULE
+from attnctl.spec import NO_MODULE, Task
 from attnctl.values import SpecError
 
 MODULES = {"ca_gn": "CA-GN", "fca": "FCA", "triplet": "Triplet"}
@@ -47,6 +47,14 @@ DATASETS = {
     "voc12-seg": "VOC 2012 (segmentation)",
 }
 
+TASKS: Mapping[Task, str] = {
+    "classify": "Classification",
+    "detect": "Detection",
+    "instance": "Instance segmentation",
+    "segment": "Segmentation",
+}
+"""What a panel of a figure is titled by."""
+
 _BACKBONES = (
     (r"resnet(\d+)", r"ResNet-\1"),
     (r"resnext(\d+)_(\d+x\d+d)", r"ResNeXt-\1 (\2)"),
@@ -76,12 +84,23 @@ class DisplayNames:
 
     given: Mapping[str, str] = field(default_factory=dict)
 
-    def row(self, module: str, settings: Sequence[tuple[str, str]], network: str) -> str:
-        """A row's text. settings: the hyperparameters that tell it apart. network: what stands alone in a plain row."""
-        if module == NO_MODULE:
-            return self.given.get(NO_MODULE) or self.network(network)
+    def row(
+        self,
+        module: str,
+        settings: Sequence[tuple[str, str]],
+        network: str,
+        recipe: Sequence[tuple[str, str]] = (),
+    ) -> str:
+        """A row's text. settings: the hyperparameters that tell it apart. network: what stands alone in a plain row.
+
+        recipe: the fields of the recipe that tell it apart
+        """
         typed = " ".join([module, *(f"{name}={value}" for name, value in settings)])
-        return self.given.get(typed) or " ".join(filter(None, (self.module(module), self.settings(settings))))
+        if name := self.given.get(typed):
+            return _joined(name, self.settings(recipe))
+        if module == NO_MODULE:
+            return _joined(self.network(network), self.settings(recipe))
+        return _joined(self.module(module), self.settings([*settings, *recipe]))
 
     def module(self, name: str) -> str:
         """A module, or several: `ean+se` is EAN + SE, and `an@norm2` AN (norm2)."""
@@ -132,6 +151,10 @@ def parsed(texts: Iterable[str]) -> dict[str, str]:
             raise SpecError(f"--rename {text!r}: write what is typed, = and the name, such as se=SE-Net")
         found[typed.strip()] = name.strip()
     return found
+
+
+def _joined(*texts: str) -> str:
+    return " ".join(filter(None, texts))
 
 
 def _backbone(name: str) -> str:

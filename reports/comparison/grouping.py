@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
 
 from attnctl.db import RunRow
 from attnctl.recipe_parts import setting_text
+from attnctl.reports import naming
 from attnctl.reports.display_names import DisplayNames
 from attnctl.reports.replicates import Replicates, finished
-from attnctl.spec import NO_MODULE
 from attnctl.units import clock
 from attnctl.values import Scalar
 
-K = TypeVar("K")
 _OWN = re.compile(r"ast:[0-9a-f]+")
 
 
@@ -94,7 +91,7 @@ def _places(rows: Sequence[RunRow]) -> Mapping[str, Place]:
     for (network, dataset), members in sorted(settings.items()):
         values = {row.id: row.recipe_values for row in members}
         recipes = {values[row.id]: row for row in members}  # few, of maybe thousands of runs
-        differing = _differing(row.recipe for row in recipes.values())
+        differing = naming.varying(row.recipe for row in recipes.values())
         chosen = {
             recipe: Place(network, dataset, tuple((name, row.recipe.get(name)) for name in differing))
             for recipe, row in recipes.items()
@@ -103,35 +100,14 @@ def _places(rows: Sequence[RunRow]) -> Mapping[str, Place]:
     return places
 
 
-def _differing(settings: Iterable[Mapping[str, K]]) -> list[str]:
-    """The names whose values are not alike in all of these."""
-    values: dict[str, set[K]] = {}
-    for setting in settings:
-        for name, value in setting.items():
-            values.setdefault(name, set()).add(value)
-    return [name for name, found in values.items() if len(found) > 1]
-
-
 def varying_settings(rows: Sequence[RunRow]) -> Mapping[str, list[str]]:
     """Module -> the hyperparameters in which its runs here differ: these name its rows."""
-    modules: dict[str, dict[str, Mapping[str, str]]] = defaultdict(dict)
-    for row in rows:
-        modules[row.module][row.label] = row.hyperparameters
-    return {module: _differing(settings.values()) for module, settings in modules.items()}
+    labelled = {row.label: row for row in rows}
+    return naming.varying_by_module((row.module, row.hyperparameters) for row in labelled.values())
 
 
 def _order(row: RunRow) -> tuple[object, ...]:
-    """The plain backbone first, then by name; hyperparameters by their size."""
-    values = [(name, *_sortable(value)) for name, value in sorted(row.hyperparameters.items())]
-    return row.module != NO_MODULE, row.module, values, row.placement, row.versions, row.family
-
-
-def _sortable(value: str) -> tuple[float, str]:
-    try:
-        number = float(value)
-    except ValueError:
-        return math.inf, value
-    return number, ""
+    return *naming.order(row.module, row.hyperparameters), row.placement, row.versions, row.family
 
 
 def headers(
@@ -159,12 +135,7 @@ def _header(
     row: RunRow, varying: Mapping[str, list[str]], names: DisplayNames | None, with_placement: bool
 ) -> tuple[str, ...]:
     settings = [(name, row.hyperparameters[name]) for name in varying[row.module] if name in row.hyperparameters]
-    if names is not None:
-        name = names.row(row.module, settings, row.network)
-    elif row.module == NO_MODULE:
-        name = "no attention"
-    else:
-        name = " ".join([row.module, *(f"{key}={value}" for key, value in settings)])
+    name = names.row(row.module, settings, row.network) if names is not None else naming.typed(row.module, settings)
     return (name, row.placement) if with_placement else (name,)
 
 

@@ -10,7 +10,8 @@ from attnctl.db import RunRow
 from attnctl.db.rows import MetricRow
 from attnctl.lifecycle.state import State
 from attnctl.metrics import LOSSES
-from attnctl.reports.figures import naming
+from attnctl.reports import naming
+from attnctl.reports.display_names import PLAIN, DisplayNames
 from attnctl.reports.figures.data import Axis, Chart, Point, Reached, Series
 from attnctl.reports.figures.points import (
     completed,
@@ -45,7 +46,7 @@ def settings(rows: Sequence[RunRow]) -> dict[str, set[Scalar]]:
     return found
 
 
-def over_setting(rows: Sequence[RunRow], x: str, y: str) -> Chart:
+def over_setting(rows: Sequence[RunRow], x: str, y: str, display: DisplayNames = PLAIN) -> Chart:
     """A hyperparameter or recipe field against a metric of the last epoch, with error bars over the seeds.
 
     Of a hyperparameter, runs that do not have it become levels: the plain backbone. Raises SpecError when it is none's,
@@ -58,7 +59,7 @@ def over_setting(rows: Sequence[RunRow], x: str, y: str) -> Chart:
     if not values:
         raise SpecError(f"nothing to draw: no run with {x} is completed: {states(rows)}")
     keys = naming.keys(done, {x})
-    names = naming.names(set(keys.values()))
+    names = naming.names(set(keys.values()), display)
     swept = grouped([row for row in done if row.id in values], keys)
     plain = grouped([row for row in done if row.id not in values], keys)
     return Chart(
@@ -72,13 +73,19 @@ def over_setting(rows: Sequence[RunRow], x: str, y: str) -> Chart:
     )
 
 
-def over_epochs(rows: Sequence[RunRow], histories: Histories, y: str, targets: Sequence[float] = ()) -> Chart:
+def over_epochs(
+    rows: Sequence[RunRow],
+    histories: Histories,
+    y: str,
+    targets: Sequence[float] = (),
+    display: DisplayNames = PLAIN,
+) -> Chart:
     """A metric over the epochs, the mean and spread over the seeds that have come to each. Raises SpecError.
 
     targets: values of the metric of which the first epoch is looked for.
     """
     keys = naming.keys(rows)
-    names = naming.names(set(keys.values()))
+    names = naming.names(set(keys.values()), display)
     series = [curve(names[key], members, histories, y) for key, members in grouped(rows, keys)]
     if not any(item.points for item in series):
         raise SpecError(f"no run has {y} for any epoch: {states(rows)}")
@@ -107,19 +114,19 @@ def of_curves(series: Sequence[Series], y: str, targets: Sequence[float] = ()) -
     )
 
 
-def over_cost(rows: Sequence[RunRow], x: str, y: str) -> Chart:
+def over_cost(rows: Sequence[RunRow], x: str, y: str, display: DisplayNames = PLAIN) -> Chart:
     """A metric of the last epoch against the parameters or MACs: a series per network. Raises SpecError."""
     done = [row for row in completed(rows, y) if getattr(row, x) is not None]
     if not done:
         raise SpecError(f"no completed run has recorded its {COSTS[x]}")
     keys = naming.keys(done)
-    names = naming.names(set(keys.values()), places=False)
+    names = naming.names(set(keys.values()), display, places=False)
     sets = {row.dataset for row in done}
     places: dict[str, list[Point]] = defaultdict(list)
     for key, members in grouped(done, keys):
         values = dict(key)
-        network = " ".join(filter(None, (values["model"], values["backbone"])))
-        where = network + (f" on {values['dataset']}" if len(sets) > 1 else "")
+        network = display.network(" ".join(filter(None, (values["model"], values["backbone"]))))
+        where = network + (f" on {display.dataset(values['dataset'])}" if len(sets) > 1 else "")
         places[where] += [replace(point, name=names[key]) for point in means(members, lambda row: getattr(row, x), y)]
     unit, count = unit_of(min(point.x for points in places.values() for point in points))
     series = [

@@ -5,13 +5,13 @@ from __future__ import annotations
 from matplotlib.figure import Figure
 
 from attnctl.reports.figures import style
-from attnctl.reports.figures.data import CriticalDifference, Width
+from attnctl.reports.figures.data import CriticalDifference
 
 _LINE = 0.19
 """Inches of a row's name."""
 
 
-def draw(drawing: CriticalDifference, width: Width) -> Figure:
+def draw(drawing: CriticalDifference, inches: float) -> Figure:
     """The diagram (Demsar 2006, figure 1); the best rows are at the left, where rank 1 is."""
     order = sorted(range(len(drawing.names)), key=lambda place: drawing.ranks[place])
     left = order[: (len(order) + 1) // 2]
@@ -20,7 +20,7 @@ def draw(drawing: CriticalDifference, width: Width) -> Figure:
     depth = 1.0 + 0.35 * bars
     lines = max(len(left), len(right))
     height = _LINE * (lines + depth + 2.6) + (_LINE * 1.5 if drawing.title else 0)
-    figure = style.new_figure(style.INCHES[width], height)
+    figure = style.new_figure(inches, height)
     axes = figure.subplots()
     low, high = 1, len(order)
     room = 0.55 * (high - low)
@@ -30,11 +30,9 @@ def draw(drawing: CriticalDifference, width: Width) -> Figure:
     axes.plot([low, high], [0, 0], color=ink, linewidth=0.8)
     for rank in range(low, high + 1):
         axes.plot([rank, rank], [0, 0.25], color=ink, linewidth=0.8)
-        axes.text(rank, 0.4, str(rank), ha="center", va="bottom", fontsize=7)
+        axes.text(rank, 0.4, str(rank), ha="center", va="bottom")
     axes.plot([low, low + drawing.distance], [1.75, 1.75], color=ink, linewidth=1.6, solid_capstyle="butt")
-    axes.text(
-        low + drawing.distance + 0.05 * (high - low), 1.75, f"CD = {drawing.distance:.2f}", va="center", fontsize=7
-    )
+    axes.text(low + drawing.distance + 0.05 * (high - low), 1.75, f"CD = {drawing.distance:.2f}", va="center")
     for number, members in enumerate(drawing.cliques):
         ends = [drawing.ranks[place] for place in members]
         at = -0.35 - 0.35 * number
@@ -44,7 +42,7 @@ def draw(drawing: CriticalDifference, width: Width) -> Figure:
         for number, place in enumerate(places):
             at = -(depth + number + 0.3)
             axes.plot([drawing.ranks[place], drawing.ranks[place], end], [0, at, at], color=ink, linewidth=0.6)
-            axes.text(end, at, f" {drawing.names[place]} ", ha=align, va="center", fontsize=8)
+            axes.text(end, at, f" {drawing.names[place]} ", ha=align, va="center")
     if drawing.title:
-        axes.set_title(style.folded(drawing.title, style.INCHES[width]))
+        axes.set_title(style.folded(drawing.title, inches))
     return figure

@@ -15,10 +15,16 @@ from attnctl.values import comma_join
 
 _MARKERS = 6
 """Of a line, so that they are seen one by one."""
+_MOST_BANDS = 4
+"""With more lines, their bands would lie over one another."""
+_OPACITY = 0.15
 
 
 def draw(axes: Axes, chart: Chart, looks: Mapping[str, Look]) -> Handles:
-    """Lines of the means in bands of one standard deviation; targets as lines, and where each series meets them."""
+    """Lines of the means, those of few lines in bands of one standard deviation; targets as lines.
+
+    Where each series meets the targets is marked.
+    """
     epochs: dict[str, list[float | None]] = defaultdict(list)
     for reached in chart.reached:
         epochs[reached.series].append(reached.epoch)
@@ -30,10 +36,10 @@ def draw(axes: Axes, chart: Chart, looks: Mapping[str, Look]) -> Handles:
         (line,) = axes.plot(x, y, color=look.colour, linestyle=look.line, marker=look.marker, markevery=every)
         words = comma_join("-" if epoch is None else f"{epoch:g}" for epoch in epochs[series.name])
         handles[series.name] = line, f"{series.name} ({words})" if words else series.name
-        if any(point.spread is not None for point in series.points):
+        if len(chart.series) <= _MOST_BANDS and any(point.spread is not None for point in series.points):
             low = [point.y - (point.spread or 0.0) for point in series.points]
             high = [point.y + (point.spread or 0.0) for point in series.points]
-            axes.fill_between(x, low, high, color=look.colour, alpha=0.2, linewidth=0)
+            axes.fill_between(x, low, high, color=look.colour, alpha=_OPACITY, linewidth=0)
         for reached in chart.reached:
             if reached.series == series.name and reached.epoch is not None:
                 axes.plot(reached.epoch, reached.target, marker="|", markersize=8, color=look.colour)

@@ -9,20 +9,30 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-Width = Literal["column", "page"]
-"""How wide a figure is in print: one column of two, or both."""
+COLUMN, PAGE = 3.3, 6.9
+"""Inches of one column and of both in the two-column styles of the IEEE, AAAI and CVF."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PrintStyle:
+    """How a figure is set in print. font: of its texts, by a name that `fonts.family` knows."""
+
+    inches: float = COLUMN
+    font: str = "sans"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Axis:
     """An axis. name: of the quantity, such as top1; title: what stands at the axis, with the unit.
 
-    log: the base of a logarithmic scale; 0 is a linear one. ticks: where the ticks are; empty leaves it to matplotlib.
+    log: the base of a logarithmic scale; 0 is a linear one. linear_below: with 0 among the values, the scale is linear
+    up to here. ticks: where the ticks are; empty leaves it to matplotlib.
     """
 
     name: str
     title: str
     log: int = 0
+    linear_below: float = 0.0
     ticks: tuple[float, ...] = ()
 
 

@@ -1,41 +1,52 @@
-"""Histograms of responses, by class."""
+"""Distributions of responses, by class."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import NullLocator
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
-from attnctl.reports.figures import legend, style
-from attnctl.reports.figures.data import Histograms, Panel, Width
+from attnctl.reports.figures import legend, style, ticks
+from attnctl.reports.figures.data import Histograms, Panel
+from attnctl.values import format_value
 
-_ROW = 1.25
+_ROW = 1.45
 """Inches of a row of panels."""
+_BETWEEN = 0.12
+"""Inches between two panels, so that the ends of their x axes can have numbers."""
+_DECADES = 5.0
+"""Of a logarithmic density: what is rarer lies below the figure."""
 
 
-def draw(histograms: Histograms, width: Width) -> Figure:
-    """A panel for each layer and network; a colour for each class; a thin line for each image."""
+def draw(histograms: Histograms, inches: float) -> Figure:
+    """A panel for each layer and network; a colour for each class; a thin line for each image.
+
+    The panels of a row, which are compared, have equal ranges.
+    """
     panels, columns = histograms.panels, histograms.columns
     rows = -(-len(panels) // columns)
-    figure = style.new_figure(style.INCHES[width], rows * _ROW + 0.6)
+    figure = style.new_figure(inches, rows * _ROW + 0.6, between=_BETWEEN)
     if histograms.title:
-        figure.suptitle(style.folded(histograms.title, style.INCHES[width]))
-    every = figure.subplots(rows, columns, squeeze=False)
+        figure.suptitle(style.folded(histograms.title, inches))
+    every = figure.subplots(rows, columns, squeeze=False, sharey="row", sharex="row")
     handles: dict[str, Line2D] = {}
-    share = style.INCHES[width] / columns
     for number, panel in enumerate(panels):
         axes = every[number // columns, number % columns]
         for name, line in _lines(axes, panel).items():
             handles.setdefault(name, line)
-        _scale(axes, panel, histograms.log)
         if number < columns:
-            axes.set_title(style.folded(panel.column, share), fontsize=7.5)
+            axes.set_title(style.folded(panel.column, inches / columns))
         if number % columns == 0:
-            axes.set_ylabel(style.folded(panel.row, _ROW), fontsize=7)
+            axes.set_ylabel(f"{style.folded(panel.row, _ROW)}\ndensity")
         if number // columns == rows - 1:
             axes.set_xlabel(histograms.x)
+    for row in range(rows):
+        _scale(every[row, 0], panels[row * columns : (row + 1) * columns], histograms.log)
     legend.put(figure, list(handles.values()), list(handles))
+    ticks.thin_out(figure, every.flat)
     return figure
 
 
@@ -56,13 +67,15 @@ def _lines(axes: Axes, panel: Panel) -> dict[str, Line2D]:
     return found
 
 
-def _scale(axes: Axes, panel: Panel, log: bool) -> None:
-    """Densities need no numbers. On a logarithmic scale what is empty lies below the figure."""
+def _scale(axes: Axes, panels: Sequence[Panel], log: bool) -> None:
+    """The y axis of a row. On a logarithmic scale what is empty lies below the figure."""
+    highest = max((float(one.densities.max()) for panel in panels for one in panel.distributions), default=1.0) or 1.0
     if log:
-        least = min((one.densities[one.densities > 0].min(initial=1.0) for one in panel.distributions), default=1.0)
         axes.set_yscale("log", nonpositive="clip")
-        axes.set_ylim(bottom=least / 2)
+        axes.set_ylim(highest / 10**_DECADES, 2 * highest)
         axes.yaxis.set_minor_locator(NullLocator())
-        axes.yaxis.set_major_locator(NullLocator())
+        axes.yaxis.set_major_locator(LogLocator(numticks=4))
     else:
-        axes.set(yticks=[], ylim=(0, None))
+        axes.set_ylim(0, 1.05 * highest)
+        axes.yaxis.set_major_locator(MaxNLocator(3))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: format_value(float(f"{value:.3g}"))))

@@ -1,91 +1,162 @@
-"""Names beside points, placed where they cover no other name and no point."""
+"""Names beside points, placed where they cover no other name, no point and no line.
+
+Programs that move texts step by step, such as adjustText, end with less overlap, but not with none; here a name is
+either placed clear of all else or reported as not placed.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from itertools import pairwise
 
-import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.text import Annotation
+from matplotlib.path import Path
 from matplotlib.transforms import Bbox
 
+from attnctl.reports.figures import style
 from attnctl.reports.figures.data import Point
 
-_PLACES: Sequence[tuple[int, int, str, str]] = (
-    (5, 0, "left", "center"),
-    (0, 5, "center", "bottom"),
-    (0, -5, "center", "top"),
-    (-5, 0, "right", "center"),
-    (4, 4, "left", "bottom"),
-    (4, -4, "left", "top"),
-    (-4, 4, "right", "bottom"),
-    (-4, -4, "right", "top"),
-    (9, 9, "left", "bottom"),
-    (9, -9, "left", "top"),
-    (-9, 9, "right", "bottom"),
-    (-9, -9, "right", "top"),
-)
-"""Offsets in points, and the alignment that goes with each; of those that cover the least, the first is taken."""
+Place = tuple[float, float]
+"""In pixels."""
 
-_FAR = 12.0
-"""Pixels of others that a label may cover rather than take the next place, which is farther from its point."""
-
-_RADIUS = 4
-"""Of a marker, in pixels."""
-
-_STEPS = 40
-"""Places on each piece of the front's line that no name should cover."""
+_RINGS = (4.0, 7.0, 11.0, 16.0, 23.0, 32.0, 42.0, 54.0)
+"""Points from a point to its name; the nearest that is free is taken."""
+_BESIDE = 7.0
+"""Points from which on a thin line leads from the point to its name."""
+_DIRECTIONS = (0, 90, 270, 180, 45, 315, 135, 225, 22, 338, 158, 202, 68, 292, 112, 248)
+"""Degrees, those that read best first."""
+_MARKER = 3.5
+"""Points about the middle of a marker that belong to it."""
+_SIDE = 0.35
+"""Cosine from which on a name stands beside its point rather than above or below it."""
+_CLEAR = 1.0
+"""Points between a name and all else."""
+_NAME = "name of a point"
+"""By which a name is known among the artists of the axes."""
 
 
-def put(figure: Figure, axes: Axes, named: Sequence[Point], points: Sequence[Point]) -> None:
-    """Write the name of each of `named` beside it, those of the front bold. points: all that are drawn."""
+@dataclass
+class _Taken:
+    """What a name must not cover, in pixels."""
+
+    boxes: list[Bbox] = field(default_factory=list)
+    names: list[Bbox] = field(default_factory=list)
+    lines: list[Path] = field(default_factory=list)
+
+    def is_free(self, box: Bbox) -> bool:
+        """Whether a name in this box covers nothing."""
+        others = (*self.boxes, *self.names)
+        return not any(box.overlaps(other) for other in others) and not any(
+            line.intersects_bbox(box, filled=False) for line in self.lines
+        )
+
+    def lets_through(self, line: Path, start: Bbox) -> bool:
+        """Whether a line crosses no name and no marker but the one that it starts at."""
+        return not any(
+            line.intersects_bbox(other, filled=True) for other in (*self.names, *self.boxes) if other is not start
+        )
+
+
+def put(figure: Figure, axes: Axes, named: Sequence[Point], points: Sequence[Point]) -> bool:
+    """Write the name of each of `named` beside it, those of the front bold, the first ones nearest to their points.
+
+    Names of an earlier call are replaced. Returns whether all had room; those without are left out. points: all that
+    are drawn.
+    """
+    remove(axes)
     figure.draw_without_rendering()
-    taken = [_around(axes, point.x, point.y, _RADIUS) for point in points]
-    line: list[Bbox] = []
+    pixels = figure.dpi / 72
+    markers = {id(point): _around(_pixel(axes, point.x, point.y), _MARKER * pixels) for point in points}
+    taken = _Taken(boxes=list(markers.values()))
     front = sorted((point.x, point.y) for point in points if point.front)
-    for (x, y), (to_x, to_y) in pairwise(front):
-        line += [_around(axes, x + k * (to_x - x), y + k * (to_y - y), 1) for k in np.linspace(0, 1, _STEPS)]
-    for point in named:
-        candidates: list[tuple[float, Annotation, Bbox]] = []
-        for x, y, horizontal, vertical in _PLACES:
-            label = axes.annotate(
-                point.name,
-                (point.x, point.y),
-                (x, y),
-                textcoords="offset points",
-                ha=horizontal,
-                va=vertical,
-                fontsize=6.5,
-                fontweight="bold" if point.front else "normal",
-            )
-            label.set_in_layout(False)  # else the axes would give way to it
-            extent = label.get_window_extent()
-            covered = _covered(extent, taken) + _covered(extent, line) / 2 + _outside(extent, axes.bbox)
-            candidates.append((covered + _FAR * len(candidates), label, extent))
-            if covered == 0:
-                break
-        _, chosen, extent = min(candidates, key=lambda item: item[0])
-        for _, label, _ in candidates:
-            if label is not chosen:
-                label.remove()
-        taken.append(extent)
+    taken.lines += [Path([_pixel(axes, *one), _pixel(axes, *other)]) for one, other in pairwise(front)]
+    taken.lines += [
+        Path([_pixel(axes, point.x, point.y - point.spread), _pixel(axes, point.x, point.y + point.spread)])
+        for point in points
+        if point.spread
+    ]
+    placed = [_place(axes, point, markers[id(point)], taken, pixels) for point in named]
+    return all(placed)
 
 
-def _around(axes: Axes, x: float, y: float, radius: float) -> Bbox:
-    """A box about a point of the data. radius: in pixels."""
+def remove(axes: Axes) -> None:
+    """Take the names away again."""
+    for text in [text for text in axes.texts if text.get_gid() == _NAME]:
+        text.remove()
+
+
+def _place(axes: Axes, point: Point, marker: Bbox, taken: _Taken, pixels: float) -> bool:
+    """Write one name, and add it to what is taken; whether there was room."""
+    text = axes.annotate(
+        point.name,
+        (point.x, point.y),
+        (0, 0),
+        textcoords="offset points",
+        fontweight="bold" if point.front else "normal",
+        gid=_NAME,
+    )
+    text.set_in_layout(False)  # else the axes would give way to it
+    extent = text.get_window_extent()
+    middle = _pixel(axes, point.x, point.y)
+    for ring, across, up in _candidates():
+        box = _box(middle, ring * pixels, (across, up), extent)
+        padded = box.padded(_CLEAR * pixels)
+        leader = Path([middle, _nearest(box, middle)])
+        if not _within(box, axes.bbox) or not taken.is_free(padded):
+            continue
+        if ring > _BESIDE:
+            if not taken.lets_through(leader, marker):
+                continue
+            _lead(axes, point, (leader.vertices - middle)[1] / pixels)
+            taken.lines.append(leader)
+        text.set(position=((box.x0 - middle[0]) / pixels, (box.y0 - middle[1]) / pixels), ha="left", va="bottom")
+        taken.names.append(padded)
+        return True
+    text.remove()
+    return False
+
+
+def _lead(axes: Axes, point: Point, offset: Sequence[float]) -> None:
+    """A thin line from a point to its name. offset: of its end, in points."""
+    line = {"arrowstyle": "-", "color": style.ink(), "linewidth": 0.5, "shrinkA": 0, "shrinkB": _MARKER}
+    end = (float(offset[0]), float(offset[1]))
+    axes.annotate(
+        "", (point.x, point.y), end, textcoords="offset points", arrowprops=line, gid=_NAME, zorder=1
+    ).set_in_layout(False)
+
+
+def _candidates() -> Iterator[tuple[float, float, float]]:
+    """(distance in points, cosine, sine) of each place about a point."""
+    for ring in _RINGS:
+        for degrees in _DIRECTIONS:
+            yield ring, math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
+
+
+def _box(middle: Place, distance: float, direction: Place, extent: Bbox) -> Bbox:
+    """The box of a name at a distance from a point: it touches that place with its nearest side or corner."""
+    corner = [
+        start + distance * part - size * (0.0 if part > _SIDE else 1.0 if part < -_SIDE else 0.5)
+        for start, part, size in zip(middle, direction, (extent.width, extent.height), strict=True)
+    ]
+    return Bbox.from_bounds(corner[0], corner[1], extent.width, extent.height)
+
+
+def _nearest(box: Bbox, middle: Place) -> Place:
+    """The place of a box that is nearest to a point."""
+    return min(max(middle[0], box.x0), box.x1), min(max(middle[1], box.y0), box.y1)
+
+
+def _within(box: Bbox, outer: Bbox) -> bool:
+    return bool(outer.x0 <= box.x0 and box.x1 <= outer.x1 and outer.y0 <= box.y0 and box.y1 <= outer.y1)
+
+
+def _pixel(axes: Axes, x: float, y: float) -> Place:
     across, up = axes.transData.transform((x, y))
-    return Bbox.from_extents(across - radius, up - radius, across + radius, up + radius)
+    return float(across), float(up)
 
 
-def _covered(extent: Bbox, others: Sequence[Bbox]) -> float:
-    """How much of others a label covers, in square pixels."""
-    common = [Bbox.intersection(extent, other) for other in others]
-    return float(sum(box.width * box.height for box in common if box is not None))
-
-
-def _outside(extent: Bbox, axes: Bbox) -> float:
-    """How much of a label is outside the axes, in square pixels."""
-    within = Bbox.intersection(extent, axes)
-    return float(extent.width * extent.height - (within.width * within.height if within is not None else 0.0))
+def _around(middle: Place, radius: float) -> Bbox:
+    return Bbox.from_extents(middle[0] - radius, middle[1] - radius, middle[0] + radius, middle[1] + radius)

@@ -8,6 +8,10 @@ from typing import Any
 from matplotlib.figure import Figure
 
 _MOST_COLUMNS = 6
+_SHARE = 0.25
+"""Of the figure's height: the most that a legend takes; for a taller one the figure grows."""
+_TALLEST = 8.5
+"""Inches of a figure that fits a page."""
 
 
 def put(figure: Figure, handles: Sequence[Any], names: Sequence[str]) -> None:
@@ -22,4 +26,6 @@ def put(figure: Figure, handles: Sequence[Any], names: Sequence[str]) -> None:
         legend.remove()
     width, height = figure.get_size_inches()
     rows = -(-len(handles) // columns)
-    figure.set_size_inches(width, height + max(0, rows - 1) * extent.height / rows / figure.dpi)
+    inches = extent.height / figure.dpi
+    grown = max(height + (rows - 1) * inches / rows, min(inches / _SHARE, _TALLEST))
+    figure.set_size_inches(width, grown)

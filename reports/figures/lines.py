@@ -2,54 +2,64 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
-from attnctl.reports.figures import curves, legend, scatter, style, sweep
-from attnctl.reports.figures.data import Chart, Charts, Width
+from attnctl.reports.figures import curves, legend, line_ends, scatter, style, sweep, ticks
+from attnctl.reports.figures.data import Chart, Charts
 from attnctl.reports.figures.scatter import FRONT
-from attnctl.values import format_value
 
-_HEIGHTS: Mapping[Width, float] = {"column": 2.1, "page": 2.7}
+_NARROWEST = 2.2
+"""Inches of a panel."""
 _WIDEST = 3
 """Panels in a row."""
+_LOW, _HIGH = 2.1, 2.7
+"""Inches of a panel's height."""
 
 _DRAW = {"sweep": sweep.draw, "curves": curves.draw, "scatter": scatter.draw}
 
 
-def draw(charts: Charts, width: Width) -> Figure:
+def draw(charts: Charts, inches: float) -> Figure:
     """The figure. A name has one look in all of its panels."""
-    columns = min(len(charts.panels), _WIDEST if width == "page" else 1)
+    columns = max(1, min(len(charts.panels), _WIDEST, int(inches / _NARROWEST)))
     rows = -(-len(charts.panels) // columns)
-    figure = style.new_figure(style.INCHES[width], rows * _HEIGHTS[width] + 0.2)
+    height = min(_HIGH, max(_LOW, 0.62 * inches / columns))
+    figure = style.new_figure(inches, rows * height + 0.2)
     if charts.title:
-        figure.suptitle(style.folded(charts.title, style.INCHES[width]))
+        figure.suptitle(style.folded(charts.title, inches))
     every = figure.subplots(rows, columns, squeeze=False)
     names = dict.fromkeys(series.name for chart in charts.panels for series in chart.series)
     looks = {name: style.look(number) for number, name in enumerate(names)}
     handles: dict[str, tuple[Any, str]] = {}
-    for number, axes in enumerate(every.flat):
-        if number >= len(charts.panels):
-            axes.remove()
-            continue
-        chart = charts.panels[number]
-        _label(axes, chart, style.INCHES[width] / columns)
+    for axes in every.flat[len(charts.panels) :]:
+        axes.remove()
+    pairs: list[tuple[Chart, Axes]] = list(zip(charts.panels, every.flat, strict=False))
+    for chart, axes in pairs:
+        _label(axes, chart, inches / columns)
         for name, entry in _DRAW[chart.kind](axes, chart, looks).items():
             handles.setdefault(name, entry)
         if all(point.y == 0 for series in chart.series for point in series.points):
             axes.set_ylim(-0.05, 1)  # matplotlib would put values below 0 on the axis
     if front := handles.pop(FRONT, None):
         handles[FRONT] = front  # the last of the legend, whatever panel has it first
-    if len(handles) > 1:
+    if not _named_at_ends(figure, pairs, looks) and len(handles) > 1:
         legend.put(figure, [handle for handle, _ in handles.values()], [words for _, words in handles.values()])
-    for chart, axes in zip(charts.panels, every.flat, strict=False):
+    for chart, axes in pairs:
         if chart.kind == "scatter":
-            scatter.name_points(figure, axes, chart, style.INCHES[width] / columns)
+            scatter.name_points(figure, axes, chart, inches / columns)
+    ticks.thin_out(figure, [axes for _, axes in pairs])
     return figure
+
+
+def _named_at_ends(figure: Figure, pairs: list[tuple[Chart, Axes]], looks: dict[str, style.Look]) -> bool:
+    """Name the lines of a single panel of curves at their ends, where there is room. Targets need a legend."""
+    ((chart, axes), *others) = pairs
+    if others or chart.kind != "curves" or chart.targets or len(chart.series) == 1:
+        return False
+    axes.margins(x=0.02)
+    return line_ends.put(figure, axes, line_ends.of_lines(chart, looks), float(figure.get_size_inches()[0]))
 
 
 def _label(axes: Axes, chart: Chart, inches: float) -> None:
@@ -57,12 +67,4 @@ def _label(axes: Axes, chart: Chart, inches: float) -> None:
         axes.set_title(style.folded(chart.title, inches))
     axes.set_xlabel(chart.x.title)
     axes.set_ylabel(chart.y.title)
-    if chart.kind == "curves":
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    if chart.x.log:
-        axes.set_xscale("log", base=chart.x.log)
-    if chart.x.ticks:
-        axes.xaxis.set_major_locator(FixedLocator(chart.x.ticks))
-        axes.xaxis.set_minor_locator(NullLocator())
-    if chart.x.ticks or chart.x.log:
-        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: format_value(float(value))))
+    ticks.scale(axes, chart.x, whole=chart.kind == "curves")

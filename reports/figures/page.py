@@ -9,10 +9,12 @@ from functools import partial
 from xml.etree import ElementTree
 
 from attnctl.db import RunRow
+from attnctl.reports import naming
 from attnctl.reports.comparison.metrics import primary
-from attnctl.reports.figures import charts, naming, save
+from attnctl.reports.display_names import PLAIN, DisplayNames
+from attnctl.reports.figures import charts, save
 from attnctl.reports.figures.charts import Histories
-from attnctl.reports.figures.data import Chart, Charts, Drawing
+from attnctl.reports.figures.data import COLUMN, Chart, Charts, Drawing
 from attnctl.reports.table import Plot
 from attnctl.spec import NO_MODULE
 from attnctl.values import SpecError
@@ -25,14 +27,14 @@ _INK = "#010203"
 _REFERENCE = re.compile(r"#([\w-]+)")
 
 
-def plots(rows: Sequence[RunRow], histories: Histories) -> list[Plot]:
+def plots(rows: Sequence[RunRow], histories: Histories, display: DisplayNames = PLAIN) -> list[Plot]:
     """What can be drawn of these runs: top-1 over the epochs, the cost, and each numeric hyperparameter that varies.
 
     histories: all values of a run by its id, asked only for what is drawn. What would be a single point, or too many
     lines, is left out.
     """
     found: list[Plot] = []
-    for chart in _charts(rows, histories):
+    for chart in _charts(rows, histories, display):
         points = {point.x for series in chart.series for point in series.points}
         if len(points) > 1 and len(chart.series) <= _MOST_SERIES:
             y, x = (axis.title.partition(" (")[0] for axis in (chart.y, chart.x))
@@ -46,8 +48,8 @@ def inline(drawing: Drawing, title: str, prefix: str) -> str:
     from attnctl.reports.figures import style
 
     stream = io.BytesIO()
-    with style.styled(_INK, svg_fonttype="none"):
-        save.drawn(drawing, "column").savefig(stream, format="svg", metadata={"Date": None}, transparent=True)
+    with style.styled(_INK):
+        save.drawn(drawing, COLUMN).savefig(stream, format="svg", metadata={"Date": None}, transparent=True)
     root = ElementTree.fromstring(stream.getvalue())  # noqa: S314 - matplotlib has just written it
     for parent in root.iter():
         for child in list(parent):
@@ -63,7 +65,7 @@ def inline(drawing: Drawing, title: str, prefix: str) -> str:
     return ElementTree.tostring(root, encoding="unicode")
 
 
-def _charts(rows: Sequence[RunRow], histories: Histories) -> Iterator[Chart]:
+def _charts(rows: Sequence[RunRow], histories: Histories, display: DisplayNames) -> Iterator[Chart]:
     """All that could be drawn; what cannot, since nothing is done or a value is no number, is left out."""
     attended = [row for row in rows if row.module != NO_MODULE]
     metrics = list(dict.fromkeys(primary(row) for row in rows))
@@ -71,9 +73,9 @@ def _charts(rows: Sequence[RunRow], histories: Histories) -> Iterator[Chart]:
     few = len(set(naming.keys(rows).values())) <= _MOST_SERIES
     varying = [name for name in names if len({row.hyperparameters.get(name) for row in attended} - {None}) > 1]
     makers: list[Callable[[], Chart]] = [
-        *(partial(charts.over_epochs, rows, histories, metric) for metric in metrics if few),
-        *(partial(charts.over_cost, rows, cost, metric) for cost in charts.COSTS for metric in metrics),
-        *(partial(charts.over_setting, rows, name, metric) for name in varying for metric in metrics),
+        *(partial(charts.over_epochs, rows, histories, metric, display=display) for metric in metrics if few),
+        *(partial(charts.over_cost, rows, cost, metric, display) for cost in charts.COSTS for metric in metrics),
+        *(partial(charts.over_setting, rows, name, metric, display) for name in varying for metric in metrics),
     ]
     for make in makers:
         try:
@@ -95,7 +97,7 @@ def _at_home(root: ElementTree.Element, prefix: str) -> None:
                 continue
             for name in _referred(key, value):
                 value = value.replace(f"#{name}", f"#{prefix}{name}")
-            value = value.replace(_INK, "currentColor").replace("'DejaVu Sans'", "'DejaVu Sans', sans-serif")
+            value = value.replace(_INK, "currentColor")
             element.set(key.rpartition("}")[2], value)
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from attnctl import papers
+from attnctl import models, papers
 from attnctl.db import RunRow
 from attnctl.papers.runs import Cells, chosen_rows
+from attnctl.reports.display_names import PLAIN, TASKS, DisplayNames
 from attnctl.reports.figures import charts
 from attnctl.reports.figures.data import Axis, Chart, Charts, Level, Point, Series
 from attnctl.reports.figures.points import metric_axis, value_axis, with_front
@@ -38,6 +39,8 @@ class Material:
     histories: charts.Histories
     backbone: str = ""
     """What all runs have instead of the paper's backbones; then the series of a sweep are one."""
+    names: DisplayNames = PLAIN
+    """What data sets and networks are called."""
 
     def runs(self, cells: Cells, metric: Metric) -> Replicates:
         """The runs that count of a row: of several trainings those with the best mean."""
@@ -58,10 +61,15 @@ def build(material: Material) -> Charts:
     """The charts; raises NoResultsYet."""
     makers = {"sweep": _sweep, "curves": _curves, "scatter": _scatter}
     panels = [panel for panel in makers[material.figure.kind](material) if panel.series or panel.levels]
-    if not panels:
+    if not any(_is_measured(panel) for panel in panels):
         figure = material.figure
         raise NoResultsYet(f"figure {figure.number} of {figure.paper} has no measured values yet")
     return Charts(panels=tuple(panels))
+
+
+def _is_measured(panel: Chart) -> bool:
+    """Whether anything in a panel comes from runs; the paper's own points alone are no figure of one's own."""
+    return bool(panel.levels) or any(not series.published for series in panel.series)
 
 
 def first_completed(material: Material) -> list[tuple[papers.Row, RunRow | None]]:
@@ -108,7 +116,7 @@ def _sweep(material: Material) -> list[Chart]:
         metric = metrics[cells.row.group]
         point = _mean(float(cells.row.printed), material.runs(cells, metric), metric)
         if point is not None:
-            points[material.backbone or cells.row.group][point.x] = point
+            points[_network(material) or cells.row.group][point.x] = point
     series = [
         Series(name=name, points=tuple(point for _, point in sorted(found.items()))) for name, found in points.items()
     ]
@@ -123,7 +131,7 @@ def _sweep(material: Material) -> list[Chart]:
     for title, cells in material.plain.items():
         point = _mean(0.0, material.runs(cells, metrics[title]), metrics[title])
         if point is not None:
-            name = f"{material.backbone or title}, no attention"
+            name = f"{_network(material) or title}, no attention"
             levels[name] = Level(name=name, y=point.y, spread=point.spread, n=point.n, runs=point.runs)
     axis = value_axis(figure.x, numbers) if numbers else Axis(name=figure.x, title=figure.x)
     return [
@@ -135,6 +143,11 @@ def _sweep(material: Material) -> list[Chart]:
             levels=tuple(levels.values()),
         )
     ]
+
+
+def _network(material: Material) -> str:
+    """What the backbone is called that all runs have; empty where they have the paper's."""
+    return material.names.network(material.backbone) if material.backbone else ""
 
 
 def baseline(paper: papers.Paper, series: Mapping[str, str]) -> papers.Row | None:
@@ -175,9 +188,16 @@ def _scatter(material: Material) -> list[Chart]:
     """A metric against the cost, a panel for each table."""
     figure = material.figure
     whole: Mapping[str, Any] = {"table": figure.table, "rows": figure.rows}
-    return [
+    panels = [
         _panel(material, {"x": figure.x, "y": figure.y, **part}) for part in figure.settings.get("panels") or (whole,)
     ]
+    return panels if len(panels) > 1 else [replace(panel, title="") for panel in panels]
+
+
+def _panel_title(cells: Iterable[Cells], names: DisplayNames) -> str:
+    """The task and the data set of a panel's runs, such as `Detection on VOC 2007`; empty if none can be trained."""
+    spec = next((spec for item in cells for spec in item.specs), None)
+    return f"{TASKS[models.task(spec.model)]} on {names.dataset(spec.dataset)}" if spec is not None else ""
 
 
 def _panel(material: Material, part: Mapping[str, Any]) -> Chart:
@@ -208,7 +228,7 @@ def _panel(material: Material, part: Mapping[str, Any]) -> Chart:
     title = f"{cost.title or cost.key} ({cost.unit})" if cost.unit else cost.title
     return Chart(
         kind="scatter",
-        title=f"table {table.number}" if len(material.figure.settings.get("panels", ())) > 1 else "",
+        title=_panel_title(of_row.values(), material.names) or f"table {table.number}",
         x=Axis(name=part["x"], title=title),
         y=Axis(name=y.metric, title=f"{y.title} ({y.unit})" if y.unit else y.title),
         series=(*ours, *(theirs if ours else with_front(theirs, lower=metric.lower))),

@@ -11,12 +11,14 @@ from dataclasses import replace
 from attnctl.db import RunRow
 from attnctl.lifecycle.state import State
 from attnctl.metrics import BY_KEY
-from attnctl.reports.figures import naming
+from attnctl.reports import naming
 from attnctl.reports.figures.data import Axis, Level, Point, Series
 from attnctl.units import quantity
 from attnctl.values import SpecError, comma_join, did_you_mean
 
 _MOST_TICKS = 9
+_BY_FACTORS = frozenset({"lr", "backbone_lr", "penalty", "weight_decay", "e_lambda", "min_lr_ratio"})
+"""Rates and penalties: each value is a multiple of the one before it."""
 _DECADES = 30.0
 """From this ratio of the largest value to the least on, an axis is logarithmic."""
 
@@ -41,7 +43,7 @@ def grouped(rows: Sequence[RunRow], keys: Mapping[str, naming.Key]) -> list[tupl
     found: dict[naming.Key, list[RunRow]] = defaultdict(list)
     for row in sorted(rows, key=lambda row: row.seed):
         found[keys[row.id]].append(row)
-    return sorted(found.items(), key=lambda item: naming.order(item[0]))
+    return sorted(found.items(), key=lambda item: naming.key_order(item[0]))
 
 
 def mean(x: float, values: Mapping[str, float]) -> Point:
@@ -87,16 +89,21 @@ def metric_axis(y: str) -> Axis:
 
 
 def value_axis(name: str, numbers: Sequence[float]) -> Axis:
-    """The axis of a hyperparameter or recipe field: logarithmic for powers of two, and for what spans decades.
+    """The axis of a hyperparameter or recipe field. numbers: the values, ascending.
 
-    numbers: the values, ascending.
+    It is logarithmic for rates and penalties, for powers of two, and for what spans decades.
     """
-    ticks = tuple(numbers) if len(numbers) <= _MOST_TICKS else ()
+    axis = Axis(name=name, title=name, ticks=tuple(numbers) if len(numbers) <= _MOST_TICKS else ())
+    positive = [number for number in numbers if number > 0]
+    if name in _BY_FACTORS and len(positive) > 1:
+        if numbers[0] == 0:
+            return replace(axis, log=10, linear_below=positive[0])
+        return replace(axis, log=10) if numbers[0] > 0 else axis
     if len(numbers) > 2 and all(number > 0 and math.log2(number).is_integer() for number in numbers):
-        return Axis(name=name, title=name, log=2, ticks=ticks)
+        return replace(axis, log=2)
     if numbers[0] > 0 and numbers[-1] / numbers[0] >= _DECADES:
-        return Axis(name=name, title=name, log=10, ticks=ticks)
-    return Axis(name=name, title=name, ticks=ticks)
+        return replace(axis, log=10)
+    return axis
 
 
 def unit_of(least: float) -> tuple[str, float]:

@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from attnctl.files import write_atomic
-from attnctl.reports.figures.data import Charts, CriticalDifference, Drawing, ImageGrid, Width
+from attnctl.reports.figures.data import Charts, CriticalDifference, Drawing, ImageGrid, PrintStyle
 from attnctl.values import SpecError, comma_join
+
+IN_A_COLUMN = PrintStyle()
 
 ENDINGS = (".pdf", ".svg", ".png")
 
@@ -27,32 +29,32 @@ def check_ending(file: Path) -> None:
         raise SpecError(f"{file}: unknown suffix {file.suffix!r}; use one of {comma_join(ENDINGS)}")
 
 
-def save(drawing: Drawing, file: Path, width: Width = "column") -> None:
+def save(drawing: Drawing, file: Path, printed: PrintStyle = IN_A_COLUMN) -> None:
     """Draw into a file. Raises SpecError for another ending, OSError."""
     check_ending(file)
-    write_atomic(file, rendered(drawing, file.suffix.lower(), width))
+    write_atomic(file, rendered(drawing, file.suffix.lower(), printed))
 
 
-def rendered(drawing: Drawing, ending: str, width: Width = "column") -> bytes:
+def rendered(drawing: Drawing, ending: str, printed: PrintStyle = IN_A_COLUMN) -> bytes:
     """The file's bytes."""
     from attnctl.reports.figures import style
 
     stream = io.BytesIO()
-    with style.styled():
-        figure = drawn(drawing, width)
+    with style.styled(font=printed.font):
+        figure = drawn(drawing, printed.inches)
         figure.savefig(stream, format=ending.removeprefix("."), metadata=dict(_METADATA[ending]))
     return stream.getvalue()
 
 
-def drawn(drawing: Drawing, width: Width) -> Any:
-    """The matplotlib Figure, made within `style.styled`."""
+def drawn(drawing: Drawing, inches: float) -> Any:
+    """The matplotlib Figure of this width, made within `style.styled`."""
     from attnctl.reports.figures import critical_difference, histogram, images, lines
 
     if isinstance(drawing, Charts):
-        return lines.draw(drawing, width)
+        return lines.draw(drawing, inches)
     if isinstance(drawing, CriticalDifference):
-        return critical_difference.draw(drawing, width)
-    return images.draw(drawing, width) if isinstance(drawing, ImageGrid) else histogram.draw(drawing, width)
+        return critical_difference.draw(drawing, inches)
+    return images.draw(drawing, inches) if isinstance(drawing, ImageGrid) else histogram.draw(drawing, inches)
 
 
 def to_json(drawing: Drawing) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """How figures look: fit for a paper's column, told apart without colours, the same bytes on every machine.
 
-The colours are those of Okabe and Ito, Color universal design, 2008, which people with any colour vision tell apart;
+The colours are those of Okabe and Ito, Color universal design, 2008, with a grey, told apart with any colour vision;
 each series also has a marker and a line style of its own, for prints in grey.
 """
 
@@ -17,44 +17,46 @@ from matplotlib import style as styles
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
-from attnctl.reports.figures.data import Width
+from attnctl.reports.figures import fonts
 
-INCHES: dict[Width, float] = {"column": 3.3, "page": 6.9}
-"""Of the two-column styles of the IEEE, AAAI and CVF."""
+POINTS = 8
+"""Of every text, at the width in print."""
 
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#999999")
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#5A5A5A")
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 _LINES: tuple[Any, ...] = ("-", (0, (5, 1.5)), (0, (1, 1)), (0, (6, 1.5, 1, 1.5)))
-_LETTERS_PER_INCH = 15.5
-"""Of a text of 8 points, roughly."""
+_LETTERS_PER_INCH = 14
+"""Of a text of this size, roughly."""
 
 BLACK = "#000000"
 
 _PARAMETERS: dict[str, Any] = {
     "axes.grid": True,
-    "axes.labelsize": 8,
+    "axes.labelsize": POINTS,
     "axes.linewidth": 0.6,
     "axes.spines.right": False,
     "axes.spines.top": False,
-    "axes.titlesize": 8,
+    "axes.titlesize": POINTS,
     "errorbar.capsize": 2,
-    "figure.titlesize": 8,
-    "font.family": ["DejaVu Sans"],  # matplotlib's own, so that every machine has it
-    "font.size": 8,
+    "figure.titlesize": POINTS,
+    "axes.formatter.useoffset": False,  # a figure must be read without adding numbers
+    "font.sans-serif": fonts.FONTS["sans"][:1],
+    "font.serif": fonts.FONTS["times"][:1],
+    "font.size": POINTS,
     "grid.alpha": 0.15,
     "grid.linewidth": 0.5,
-    "legend.fontsize": 7,
+    "legend.fontsize": POINTS,
     "legend.frameon": False,
     "lines.linewidth": 1.2,
     "lines.markersize": 4,
     "pdf.fonttype": 42,  # TrueType: submission systems refuse type 3
     "savefig.dpi": 300,
-    "svg.fonttype": "path",
+    "svg.fonttype": "none",  # text stays text: it can be searched, edited and set in the paper's font
     "svg.hashsalt": "attnctl",
     "text.parse_math": False,  # a name may hold a dollar sign
-    "xtick.labelsize": 7,
+    "xtick.labelsize": POINTS,
     "xtick.major.width": 0.6,
-    "ytick.labelsize": 7,
+    "ytick.labelsize": POINTS,
     "ytick.major.width": 0.6,
 }
 
@@ -79,14 +81,14 @@ def look(number: int) -> Look:
 
 
 @contextmanager
-def styled(ink: str = BLACK, **parameters: Any) -> Iterator[None]:
-    """The style, whatever a user's matplotlibrc says; figures are made and saved within it.
+def styled(ink: str = BLACK, font: str = "sans") -> Iterator[None]:
+    """The style, whatever a user's matplotlibrc says; figures are made and saved within it. Raises SpecError.
 
-    ink: the colour of text and axes. parameters: further ones of matplotlib, with _ in the place of the point.
+    ink: the colour of text and axes. font: as `fonts.family` has it.
     """
     inks = ("axes.edgecolor", "axes.labelcolor", "grid.color", "text.color", "xtick.color", "ytick.color")
-    further = {name.replace("_", ".", 1): value for name, value in parameters.items()}
-    with styles.context(["default", {**_PARAMETERS, **dict.fromkeys(inks, ink), **further}]):
+    family = {"font.family": list(fonts.family(font))}
+    with styles.context(["default", {**_PARAMETERS, **dict.fromkeys(inks, ink), **family}]):
         yield
 
 
@@ -95,9 +97,12 @@ def ink() -> str:
     return str(rcParams["text.color"])
 
 
-def new_figure(width: float, height: float, pad: float = 0.04) -> Figure:
-    """An empty figure whose parts keep clear of each other. All in inches."""
-    layout = ConstrainedLayoutEngine(w_pad=pad, h_pad=pad, wspace=pad, hspace=pad)
+def new_figure(width: float, height: float, pad: float = 0.04, between: float = 0.0) -> Figure:
+    """An empty figure whose parts keep clear of each other. All in inches.
+
+    between: what panels side by side have more
+    """
+    layout = ConstrainedLayoutEngine(w_pad=pad + between / 2, h_pad=pad, wspace=pad, hspace=pad)
     return Figure(figsize=(width, height), layout=layout)
 
 

@@ -64,7 +64,10 @@ def cam(
     with output.others_on_standard_error():
         networks = trained_networks.trained(config, runs, inspected.device, activation_maps.MOST_COLUMNS)
         chosen_method = method or activation_maps.default_method(networks)
-        columns = activation_maps.compute(config, networks, layers, images, count, resolved_target, chosen_method)
+        names = trained_networks.names(networks, drawn.names())
+        columns = activation_maps.compute(
+            config, networks, layers, images, count, resolved_target, chosen_method, names
+        )
     grid = activation_maps.grid(columns, drawn.title)
     values = activation_maps.values(columns, chosen_method)
     drawn.deliver(grid, f"cam-{networks[0].run[:8]}", as_json=as_json, values=values)

@@ -43,7 +43,7 @@ def figure(
         ),
     ] = None,
     inspected: Annotated[trained_networks.InspectOptions, Shown()],
-    drawn: Annotated[FigureOptions, Shown()],
+    drawn: Annotated[FigureOptions, Shown(without=("rename",))],
     as_json: context.AsJson = False,
 ) -> None:
     """Draw a figure of a paper from your runs.
@@ -96,6 +96,7 @@ def _material(index: Index, number: str, name: str | None) -> tuple[Material, Se
     """The material of the figure, and the settings that replace the paper's in its runs."""
     from attnctl.cli.reporting import paper_tables
     from attnctl.papers.runs import cells_of, figure_cells
+    from attnctl.reports.display_names import DisplayNames
     from attnctl.reports.figures import paper_figures
 
     paper, requested = paper_tables.chosen_figure(name, number, index)
@@ -118,6 +119,7 @@ def _material(index: Index, number: str, name: str | None) -> tuple[Material, Se
         found=index.families(families),
         histories=index.history,
         backbone=settings.default.backbone,
+        names=DisplayNames(context.config().names),
     )
     return material, settings
 

@@ -73,7 +73,8 @@ def histogram(
         networks = trained_networks.trained(config, runs, inspected.device, _MOST_RUNS)
         layer_values = response_histograms.compute(config, networks, layers, numbers, count, of)
     histograms = replace(
-        response_histograms.panels(networks, trained_networks.names(networks), layer_values, of), title=drawn.title
+        response_histograms.panels(networks, trained_networks.names(networks, drawn.names()), layer_values, of),
+        title=drawn.title,
     )
     name = f"histogram-{networks[0].run[:8]}-{of}"
     drawn.deliver(histograms, name, as_json=as_json, values=response_histograms.values(layer_values, histograms))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from attnctl.db import Index, RunRow
+    from attnctl.reports.display_names import DisplayNames
     from attnctl.reports.figures.data import Chart, Charts
 
 METRICS = tuple(BY_KEY)
@@ -91,7 +93,7 @@ def plot(
         index.refresh()
         name, rows = _rows(index, sweeps or (), seed or (), kept)
         y = y or _primary(rows)
-        drawing = _charts(index, rows, x, y, targets, drawn.title)
+        drawing = replace(_charts(index, rows, x, y, targets, drawn.names()), title=drawn.title)
     drawn.deliver(drawing, _safe(f"{name}-{y}-over-{x}"), as_json=as_json)
     for note in drawing.notes:
         output.note(note)
@@ -113,17 +115,19 @@ def tell_reached(chart: Chart) -> None:
     output.table([Column(name) for name in names], rows)
 
 
-def _charts(index: Index, rows: Sequence[RunRow], x: str, y: str, targets: Sequence[float], title: str) -> Charts:
+def _charts(
+    index: Index, rows: Sequence[RunRow], x: str, y: str, targets: Sequence[float], display: DisplayNames
+) -> Charts:
     from attnctl.reports.figures import charts
     from attnctl.reports.figures.data import Charts
 
     if x == charts.EPOCH:
-        chart = charts.over_epochs(rows, index.history, y, targets)
+        chart = charts.over_epochs(rows, index.history, y, targets, display)
     elif x in charts.COSTS:
-        chart = charts.over_cost(rows, x, y)
+        chart = charts.over_cost(rows, x, y, display)
     else:
-        chart = charts.over_setting(rows, x, y)
-    return Charts(title=title, panels=(chart,), notes=charts.progress(rows))
+        chart = charts.over_setting(rows, x, y, display)
+    return Charts(panels=(chart,), notes=charts.progress(rows))
 
 
 def _primary(rows: Sequence[RunRow]) -> str:

@@ -48,7 +48,7 @@ def prune_curve(
     config = context.config()
     with output.others_on_standard_error():
         networks = trained_networks.trained(config, runs, inspected.device, _MOST_RUNS)
-        curves = pruned_networks.measure(config, networks, fractions, of)
+        curves = pruned_networks.measure(config, networks, fractions, of, drawn.names())
     charts = pruned_networks.charts(curves, below, drawn.title)
     name = f"prune-curve-{networks[0].run[:8]}-{of}"
     drawn.deliver(charts, name, as_json=as_json, values=pruned_networks.values(curves, below))

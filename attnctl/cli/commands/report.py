@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from attnctl.cli.reporting.request import Gathered, Request
     from attnctl.db import Index
+    from attnctl.reports.display_names import DisplayNames
     from attnctl.reports.formats import Format
     from attnctl.reports.html import Live
     from attnctl.reports.report import Report
@@ -77,7 +78,7 @@ def report(
             _print_provenance(index, gathered, behind.cell or "", as_json)
         else:
             report = replace(gathered.report, table=_shown_table(gathered.report.table, request, written, form))
-            _deliver(index, replace(gathered, report=report), form, written.file)
+            _deliver(index, replace(gathered, report=report), form, written.file, request.options.names)
 
 
 def _watch(request: Request, behind: BehindOptions, written: FormatOptions, form: Format) -> None:
@@ -93,7 +94,8 @@ def _watch(request: Request, behind: BehindOptions, written: FormatOptions, form
 
     def text(index: Index, gathered: Gathered, live: Live | None) -> str:
         table = _shown_table(gathered.report.table, request, written, form)
-        return _text(index, replace(gathered, report=replace(gathered.report, table=table)), form, live)
+        shown = replace(gathered, report=replace(gathered.report, table=table))
+        return _text(index, shown, form, request.options.names, live)
 
     watching.rewrite(context.config(), request, written.file, text)
 
@@ -136,7 +138,7 @@ def _gathered(index: Index, request: Request, path: Path | None) -> Gathered:
     return Gathered(report=locked.report, rows=rows)
 
 
-def _deliver(index: Index, gathered: Gathered, form: Format, file: Path | None) -> None:
+def _deliver(index: Index, gathered: Gathered, form: Format, file: Path | None, names: DisplayNames) -> None:
     """Render the table; on a terminal with its colours."""
     from attnctl.files import write_atomic
     from attnctl.reports import formats
@@ -145,7 +147,7 @@ def _deliver(index: Index, gathered: Gathered, form: Format, file: Path | None) 
     if file is None and form == formats.FORMATS["terminal"]:
         _show(gathered.report)
         return
-    text = _text(index, gathered, form)
+    text = _text(index, gathered, form, names)
     if file is None:
         output.line(text.rstrip("\n"))
     else:
@@ -153,7 +155,7 @@ def _deliver(index: Index, gathered: Gathered, form: Format, file: Path | None) 
         output.note(f"written: {file}{_choice(table, form)}")
 
 
-def _text(index: Index, gathered: Gathered, form: Format, live: Live | None = None) -> str:
+def _text(index: Index, gathered: Gathered, form: Format, names: DisplayNames, live: Live | None = None) -> str:
     """The rendered table. live: what a page says while it reloads."""
     if not form.page:
         return form.render(gathered.report.table)
@@ -163,7 +165,7 @@ def _text(index: Index, gathered: Gathered, form: Format, live: Live | None = No
     behind = set(gathered.report.runs())
     rows = [row for row in gathered.rows if row.id in behind]
     origins = [provenance.origin(provenance.source(index.workspace, row)) for row in rows]
-    return html.render(gathered.report.table, origins, page.plots(rows, index.history), live)
+    return html.render(gathered.report.table, origins, page.plots(rows, index.history, names), live)
 
 
 def _choice(table: ReportTable, form: Format) -> str:

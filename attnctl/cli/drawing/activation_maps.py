@@ -141,6 +141,6 @@ def _titles(
     layers = {path for _, path in positions}
     single = len(networks) == 1
     return [
-        path if single and len(layers) > 1 else names[network.run] + (f", {path}" if len(layers) > 1 else "")
+        path if single and len(layers) > 1 else names[network.run] + (f"\n{path}" if len(layers) > 1 else "")
         for network, path in positions
     ]

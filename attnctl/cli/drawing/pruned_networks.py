@@ -12,6 +12,7 @@ from attnctl.values import SpecError, comma_join
 if TYPE_CHECKING:
     from attnctl.jobs.inspect.load import Trained
     from attnctl.jobs.inspect.pruning import LayerScales
+    from attnctl.reports.display_names import DisplayNames
     from attnctl.reports.figures.data import Axis, Chart, Charts, Point
     from attnctl.settings.config import Config
 
@@ -31,7 +32,13 @@ class Curve:
     layers: Sequence[LayerScales]
 
 
-def measure(config: Config, networks: Sequence[Trained], fractions: Sequence[float], of: Of) -> list[Curve]:
+def measure(
+    config: Config,
+    networks: Sequence[Trained],
+    fractions: Sequence[float],
+    of: Of,
+    display: DisplayNames | None = None,
+) -> list[Curve]:
     """Evaluate each network without each fraction of its channels. Raises SpecError, DataError."""
     from attnctl.cli.output_files import tracked
     from attnctl.jobs.inspect import pruning
@@ -57,7 +64,7 @@ def measure(config: Config, networks: Sequence[Trained], fractions: Sequence[flo
             values=[value for _, value in found[network.run]],
             layers=scales[network.run],
         )
-        for network, name in zip(networks, trained_networks.names(networks), strict=True)
+        for network, name in zip(networks, trained_networks.names(networks, display), strict=True)
     ]
 
 

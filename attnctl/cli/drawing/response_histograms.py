@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
@@ -61,15 +62,19 @@ def compute(
 def panels(
     networks: Sequence[Trained], network_names: Sequence[str], layer_values: Sequence[LayerValues], of: Of
 ) -> Histograms:
-    """A panel for each layer and network, in bins over its own range. given: the networks' names."""
+    """A panel for each layer and network; those of one layer, which are compared, have equal bins."""
     from attnctl.reports.figures import binned
     from attnctl.reports.figures.data import Histograms, Panel
 
     names = dict(zip((network.run for network in networks), network_names, strict=True))
     pooled = of == "attention"
+    by_layer: dict[str, list[Any]] = defaultdict(list)
+    for item in layer_values:
+        by_layer[item.layer] += [value for images in item.values.values() for value in images]
+    edges_of = {layer: binned.edges(values) for layer, values in by_layer.items()}
     all_panels = []
     for item in layer_values:
-        edges = binned.edges([value for images in item.values.values() for value in images])
+        edges = edges_of[item.layer]
         distributions = binned.distributions(item.values, edges, pooled=pooled)
         all_panels.append(
             Panel(row=item.layer, column=names[item.network.run], edges=edges, distributions=distributions)

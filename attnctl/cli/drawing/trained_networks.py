@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,14 +11,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from attnctl.cli import completion, output
-from attnctl.cli.sweeping.run_names import short_names
-from attnctl.spec import NO_MODULE
 from attnctl.values import SpecError, comma_join, split_list
 from attnctl.workspace.records import Device
 
 if TYPE_CHECKING:
     from attnctl.jobs.inspect.load import Trained
     from attnctl.jobs.inspect.pictures import Picture
+    from attnctl.reports.display_names import DisplayNames
     from attnctl.settings.config import Config
 
 Runs = Annotated[
@@ -70,18 +70,21 @@ def networks(config: Config, ids: Sequence[str], device: Device) -> list[Trained
     return loaded
 
 
-def names(networks: Sequence[Trained]) -> list[str]:
-    """Distinct names of the runs, such as `ela kernel=5`; with recipe fields only if nothing else differs."""
+def names(networks: Sequence[Trained], display: DisplayNames | None = None) -> list[str]:
+    """Distinct names of the runs, such as `ELA (k = 5)`; with recipe fields or seeds only if nothing else differs."""
+    from attnctl.reports import naming
+    from attnctl.reports.display_names import PLAIN
+
     specs = [network.spec for network in networks]
     without_recipes = [replace(spec, recipe=specs[0].recipe) for spec in specs]
     chosen = without_recipes if len(set(without_recipes)) == len(without_recipes) else specs
-    short = short_names(chosen)
-    return [_named(short[spec.id]) for spec in chosen]
-
-
-def _named(name: str) -> str:
-    module, _, rest = name.partition(" ")
-    return f"{'no attention' if module == NO_MODULE else module} {rest}".strip()
+    keys = naming.keys_of_specs(chosen)
+    names = naming.names(set(keys), display or PLAIN)
+    alike = Counter(keys)
+    return [
+        f"{names[key]}, seed {spec.seed}" if alike[key] > 1 else names[key]
+        for key, spec in zip(keys, chosen, strict=True)
+    ]
 
 
 def of_test_set(config: Config, network: Trained, count: int, classes: Sequence[int] = ()) -> list[Picture]:

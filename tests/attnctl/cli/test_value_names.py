@@ -32,6 +32,7 @@ WORDS = {
         "[TABLE:]NAME=VALUE",
         "HOURS",
         "TYPED=SHOWN",
+        "MM",
     ),
 }
 """What a value may be called; `|` stands between two of them, and between words that are typed as they are."""

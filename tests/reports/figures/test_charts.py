@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from attnctl.reports.display_names import DisplayNames
 from attnctl.reports.figures import charts
 from attnctl.reports.figures.data import Axis
 from attnctl.reports.figures.points import value_axis
@@ -27,25 +28,28 @@ def test_a_hyperparameter_has_a_series_per_module_and_a_level_for_the_plain_back
     chart = charts.over_setting(rows, "G", "top1")
     assert chart.x == Axis(name="G", title="G", log=2, ticks=(1.0, 2.0, 4.0))
     (series,) = chart.series
-    assert series.name == "ean"
+    assert series.name == "EAN"
     assert [(point.x, point.y, point.n) for point in series.points] == [(1, 92, 2), (2, 93, 2), (4, 95, 2)]
     assert series.points[0].spread == pytest.approx(2**0.5)
     assert {run for point in series.points for run in point.runs} == {row.id for row in rows if row.module == "ean"}
     (level,) = chart.levels
-    assert (level.name, level.y, level.n) == ("no attention", 91.0, 2)
+    assert (level.name, level.y, level.n) == ("ResNet-20", 91.0, 2)
 
 
 def test_other_differences_become_separate_lines() -> None:
     rows = runs(accuracy, modules=("ean",), backbones=("resnet20", "resnet56"), **GROUPS)
     assert [series.name for series in charts.over_setting(rows, "G", "top1").series] == [
-        "ean, resnet20",
-        "ean, resnet56",
+        "EAN, ResNet-20",
+        "EAN, ResNet-56",
     ]
     rows = runs(accuracy, modules=("ean",), overrides={"lr": ("0.1", "0.01")}, **GROUPS)
-    assert [series.name for series in charts.over_setting(rows, "G", "top1").series] == ["ean lr=0.01", "ean lr=0.1"]
+    assert [series.name for series in charts.over_setting(rows, "G", "top1").series] == [
+        "EAN (lr = 0.01)",
+        "EAN (lr = 0.1)",
+    ]
     over_rate = charts.over_setting(rows, "lr", "top1")
-    assert [series.name for series in over_rate.series] == ["ean G=1", "ean G=2", "ean G=4"]
-    assert over_rate.x.log == 0  # a single decade
+    assert [series.name for series in over_rate.series] == ["EAN (G = 1)", "EAN (G = 2)", "EAN (G = 4)"]
+    assert over_rate.x.log == 10  # rates are tried by factors
 
 
 def test_versions_of_the_code_are_never_one_mean() -> None:
@@ -78,6 +82,24 @@ def test_powers_of_two_and_decades_are_on_a_logarithmic_axis(values: tuple[float
 
 
 @pytest.mark.parametrize(
+    ("name", "values", "log", "linear_below"),
+    [
+        ("lr", (0.05, 0.1), 10, 0.0),
+        ("lr", (0.1, 0.2, 0.4), 10, 0.0),
+        ("weight_decay", (0.0, 1e-4, 5e-4), 10, 1e-4),
+        ("penalty", (0.0, 1e-4), 0, 0.0),
+        ("penalty", (1e-4, 2e-4), 10, 0.0),
+        ("kernel", (5, 7), 0, 0.0),
+    ],
+)
+def test_rates_and_penalties_are_on_a_logarithmic_axis(
+    name: str, values: tuple[float, ...], log: int, linear_below: float
+) -> None:
+    axis = value_axis(name, values)
+    assert (axis.log, axis.linear_below, axis.ticks) == (log, linear_below, values)
+
+
+@pytest.mark.parametrize(
     ("x", "y", "message"),
     [
         ("g", "top1", "no run has 'g'; did you mean 'G'?"),
@@ -93,6 +115,18 @@ def test_an_invalid_chart_is_an_error_with_a_reason(x: str, y: str, message: str
     with pytest.raises(SpecError) as raised:
         charts.over_setting(rows, x, y)
     assert message in str(raised.value)
+
+
+def test_names_are_those_that_a_user_gives() -> None:
+    rows = runs(accuracy, modules=("none", "ean"), **GROUPS)
+    display = DisplayNames({"none": "Baseline", "ean": "EAN-Net", "ean G=2": "Ours", "resnet20": "R20"})
+    chart = charts.over_setting(rows, "G", "top1", display)
+    assert ([item.name for item in chart.series], [item.name for item in chart.levels]) == (["EAN-Net"], ["Baseline"])
+    (series,) = charts.over_cost(rows, "params", "top1", display).series
+    assert series.name == "R20"
+    assert {point.name for point in series.points} == {"Baseline", "EAN-Net (G = 1)", "Ours", "EAN-Net (G = 4)"}
+    curves = charts.over_epochs(rows, lambda run: history([10, 20]), "top1", display=display)
+    assert [item.name for item in curves.series] == ["Baseline", "EAN-Net (G = 1)", "Ours", "EAN-Net (G = 4)"]
 
 
 def test_without_a_completed_run_the_states_are_shown() -> None:
@@ -114,13 +148,13 @@ def test_curves_are_means_over_the_seeds_that_reached_an_epoch() -> None:
     found = {row.id: history([10, 20, 30][: 3 - row.seed]) for row in rows}
     chart = charts.over_epochs(rows, found.__getitem__, "top1", (20.0, 99.0))
     plain, se = chart.series
-    assert (plain.name, se.name) == ("no attention", "se")
+    assert (plain.name, se.name) == ("ResNet-20", "SE")
     assert [(point.x, point.y, point.n) for point in plain.points] == [(1, 10, 2), (2, 20, 2), (3, 30, 1)]
     assert [(item.series, item.target, item.epoch) for item in chart.reached] == [
-        ("no attention", 20.0, 2.0),
-        ("no attention", 99.0, None),
-        ("se", 20.0, 2.0),
-        ("se", 99.0, None),
+        ("ResNet-20", 20.0, 2.0),
+        ("ResNet-20", 99.0, None),
+        ("SE", 20.0, 2.0),
+        ("SE", 99.0, None),
     ]
     falling = charts.over_epochs(rows, lambda run: history([3, 2, 1], "loss"), "loss", (2.0,))
     assert [item.epoch for item in falling.reached] == [2.0, 2.0]
@@ -132,11 +166,11 @@ def test_a_scatter_plot_has_a_point_per_network_in_a_suitable_unit() -> None:
     rows = runs(accuracy, modules=("none", "ean"), **GROUPS)
     chart = charts.over_cost(rows, "params", "top1")
     (series,) = chart.series
-    assert (series.name, chart.x.title) == ("resnet20", "parameters (M)")
+    assert (series.name, chart.x.title) == ("ResNet-20", "parameters (M)")
     assert {point.name: point.x for point in series.points} == {
-        "no attention": 0.272,
-        "ean G=1": 0.273,
-        "ean G=2": 0.2725,
-        "ean G=4": 0.27225,
+        "ResNet-20": 0.272,
+        "EAN (G = 1)": 0.273,
+        "EAN (G = 2)": 0.2725,
+        "EAN (G = 4)": 0.27225,
     }
-    assert {point.name for point in series.points if point.front} == {"no attention", "ean G=4"}
+    assert {point.name for point in series.points if point.front} == {"ResNet-20", "EAN (G = 4)"}

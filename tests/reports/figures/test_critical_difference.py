@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from attnctl.reports.figures import critical_difference, style
-from attnctl.reports.figures.data import CriticalDifference
+from attnctl.reports.figures.data import COLUMN, PAGE, CriticalDifference
 from attnctl.reports.figures.save import rendered
 
 DEMSAR = CriticalDifference(
@@ -19,7 +19,7 @@ DEMSAR = CriticalDifference(
 
 def test_every_row_has_a_name_and_a_line_from_its_rank() -> None:
     with style.styled():
-        (axes,) = critical_difference.draw(DEMSAR, "page").axes
+        (axes,) = critical_difference.draw(DEMSAR, PAGE).axes
     texts = {text.get_text().strip() for text in axes.texts}
     assert texts == {*DEMSAR.names, "1", "2", "3", "4", "CD = 1.25"}
     drawn = [list(np.asarray(line.get_xdata(), dtype=float)) for line in axes.lines]
@@ -28,7 +28,7 @@ def test_every_row_has_a_name_and_a_line_from_its_rank() -> None:
 
 def test_a_bar_spans_the_rows_that_do_not_differ() -> None:
     with style.styled():
-        (axes,) = critical_difference.draw(DEMSAR, "column").axes
+        (axes,) = critical_difference.draw(DEMSAR, COLUMN).axes
     ends = [list(np.asarray(line.get_xdata(), dtype=float)) for line in axes.lines if line.get_linewidth() == 2.4]
     assert ends == [pytest.approx([1.944, 2.913]), pytest.approx([1.98, 3.163])]
 

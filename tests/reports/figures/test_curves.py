@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 from attnctl.reports.figures import curves
 from tests.reports.figures.drawn_axes import axes, looks
 from tests.reports.figures.figure_runs import curves_chart
@@ -26,3 +28,13 @@ def test_without_targets_the_legend_has_only_names() -> None:
     _, chart = curves_chart().panels
     handles = curves.draw(axes(), chart, looks(series.name for series in chart.series))
     assert [words for _, words in handles.values()] == ["no attention", "se", "ean G=8"]
+
+
+def test_more_than_four_lines_have_no_bands() -> None:
+    _, chart = curves_chart().panels
+    first = chart.series[0]
+    for count, bands in ((4, 4), (5, 0)):
+        series = tuple(dataclasses.replace(first, name=f"module {k}") for k in range(count))
+        drawn = axes()
+        curves.draw(drawn, dataclasses.replace(chart, series=series), looks(one.name for one in series))
+        assert len(drawn.collections) == bands

@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 
 from attnctl.reports.figures import save, style
-from attnctl.reports.figures.data import Width
+from attnctl.reports.figures.data import COLUMN, PAGE
 from tests.reports.figures.figure_runs import scatter_chart
 
 
-@pytest.mark.parametrize("width", style.INCHES)
-def test_no_name_of_a_point_covers_another_or_the_edge(width: Width) -> None:
+@pytest.mark.parametrize("width", [COLUMN, PAGE])
+def test_no_name_of_a_point_covers_another_or_the_edge(width: float) -> None:
     with style.styled():
         figure = save.drawn(scatter_chart(), width)
         figure.draw_without_rendering()

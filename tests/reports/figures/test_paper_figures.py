@@ -12,6 +12,7 @@ from attnctl import papers
 from attnctl.db.rows import RunRow
 from attnctl.papers.runs import Overrides, cells_of, figure_cells
 from attnctl.reports.figures import paper_figures, save
+from attnctl.reports.figures.data import PAGE, PrintStyle
 from attnctl.reports.figures.paper_figures import Material, NoResultsYet
 from attnctl.spec import RunSpec
 from tests.reports.figures.figure_runs import history, of_specs
@@ -77,7 +78,8 @@ def test_eans_groups_are_drawn_per_backbone_beside_printed_values() -> None:
 def test_another_backbone_has_one_series_and_no_printed_values() -> None:
     (chart,) = paper_figures.build(material("ean", "3", accuracy, OURS)).panels
     (series,) = chart.series
-    assert (series.name, series.published) == ("resnet20", False)
+    assert (series.name, series.published) == ("ResNet-20", False)
+    assert [level.name for level in chart.levels] == ["ResNet-20, no attention"]
     first = series.points[0]
     assert (first.x, first.n) == (1, 2)
     assert first.y == pytest.approx(80.51)
@@ -109,15 +111,21 @@ def test_training_curves_include_epochs_to_each_accuracy_and_the_training_accura
 
 
 def test_accuracy_against_cost_has_a_panel_for_each_task_measured_or_printed() -> None:
-    nothing = paper_figures.build(material("ela", "1", lambda spec: "absent"))
-    assert [panel.title for panel in nothing.panels] == ["table 5", "table 7", "table 8"]
-    for panel in nothing.panels:
+    def value(spec: RunSpec) -> Any:
+        return 70.0 if spec.module == "none" and not spec.model else "absent"
+
+    measured, *others = paper_figures.build(material("ela", "1", value)).panels
+    assert [panel.title for panel in (measured, *others)] == [
+        "Classification on ImageNet",
+        "Detection on VOC 2007",
+        "Segmentation on VOC 2012 (segmentation)",
+    ]
+    for panel in others:
         assert all(series.published for series in panel.series)
         assert any(point.front for series in panel.series for point in series.points)
-    some = paper_figures.build(material("ela", "1", lambda spec: 70.0 if spec.module == "none" else "absent")).panels[0]
-    measured, printed = some.series
-    assert [(point.name, point.front) for point in measured.points] == [("MobileNetV2-1.0", True)]
-    assert measured.points[0].x == pytest.approx(0.272)
+    ours, printed = measured.series
+    assert [(point.name, point.front) for point in ours.points] == [("MobileNetV2-1.0", True)]
+    assert ours.points[0].x == pytest.approx(0.272)
     assert not any(point.front for point in printed.points)
     assert "" in {point.name for point in printed.points}  # the one that is named where it was measured
 
@@ -127,11 +135,15 @@ def test_the_first_completed_run_of_each_row_is_drawn() -> None:
     assert [(row.name, run is None) for row, run in found] == [("ResNet-50-BN", False), ("ResNet-50-AN", True)]
 
 
-def test_no_notes_are_shown() -> None:
-    with pytest.raises(NoResultsYet, match="figure 4 of EAN has no measured values yet"):
-        paper_figures.build(material("ean", "4", lambda spec: "absent"))
+@pytest.mark.parametrize(("name", "number"), [("ean", "3"), ("ean", "4"), ("ela", "1")])
+def test_the_papers_own_numbers_alone_are_no_figure(name: str, number: str) -> None:
+    made = material(name, number, lambda spec: "absent")
+    with pytest.raises(NoResultsYet, match=f"figure {number} of {made.paper.name} has no measured values yet"):
+        paper_figures.build(made)
 
 
 @pytest.mark.parametrize(("name", "number"), [("ean", "3"), ("ean", "4"), ("ela", "1")])
 def test_they_can_be_drawn(name: str, number: str) -> None:
-    assert save.rendered(paper_figures.build(material(name, number, accuracy)), ".svg", "page").startswith(b"<?xml")
+    assert save.rendered(
+        paper_figures.build(material(name, number, accuracy)), ".svg", PrintStyle(inches=PAGE)
+    ).startswith(b"<?xml")

@@ -17,8 +17,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from attnctl.reports.figures import save, style
-from attnctl.reports.figures.data import Width
+from attnctl.reports.figures import save
+from attnctl.reports.figures.data import COLUMN, PAGE, PrintStyle
 from attnctl.values import SpecError
 from tests.reports.figures.figure_runs import DRAWINGS, NAME, sweep_chart
 
@@ -41,11 +41,11 @@ def test_a_figure_is_byte_identical_with_any_matplotlibrc(ending: str, magic: by
 
 
 @pytest.mark.parametrize("name", DRAWINGS)
-@pytest.mark.parametrize("width", style.INCHES)
-def test_a_figure_has_the_papers_width_and_nothing_is_clipped(name: str, width: Width) -> None:
-    image = Image.open(io.BytesIO(save.rendered(DRAWINGS[name](), ".png", width)))
-    assert image.width <= 300 * style.INCHES[width] + 1
-    assert name == "images" or image.width >= 300 * style.INCHES[width] - 1
+@pytest.mark.parametrize("inches", [COLUMN, PAGE, 4.5])
+def test_a_figure_has_the_papers_width_and_nothing_is_clipped(name: str, inches: float) -> None:
+    image = Image.open(io.BytesIO(save.rendered(DRAWINGS[name](), ".png", PrintStyle(inches=inches))))
+    assert image.width <= 300 * inches + 1
+    assert name == "images" or image.width >= 300 * inches - 1
     pixels = np.array(image.convert("L"))
     border = np.concatenate([pixels[:2].ravel(), pixels[-2:].ravel(), pixels[:, :2].ravel(), pixels[:, -2:].ravel()])
     assert border.min() == 255, "something touches the edge"
@@ -90,3 +90,22 @@ def test_a_figure_needs_no_display(tmp_path: Path) -> None:
 def test_the_values_are_json(name: str) -> None:
     document = save.to_json(DRAWINGS[name]())
     assert json.loads(json.dumps(document, allow_nan=False)) == document
+
+
+@pytest.mark.parametrize("name", DRAWINGS)
+def test_the_texts_of_an_svg_stay_texts_in_the_font_that_was_asked_for(name: str) -> None:
+    root = ElementTree.fromstring(save.rendered(DRAWINGS[name](), ".svg", PrintStyle(inches=PAGE, font="times")))
+    texts = list(root.iter(f"{SVG}text"))
+    styles = [element.attrib["style"] for element in texts]
+    assert texts
+    assert all("STIXGeneral" in one and "8px" in one for one in styles), "a pixel of the drawing is a point in print"
+    assert {"sweep": NAME, "images": "7 (0.98)", "histograms": "response"}.get(name) in {
+        None,
+        *("".join(element.itertext()) for element in texts),
+    }
+
+
+@pytest.mark.parametrize("font", ["sans", "times"])
+def test_a_pdf_embeds_the_font_that_was_asked_for(font: str) -> None:
+    name = {"sans": b"DejaVuSans", "times": b"STIXGeneral"}[font]
+    assert name in save.rendered(sweep_chart(), ".pdf", PrintStyle(font=font))

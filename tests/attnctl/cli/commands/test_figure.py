@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from attnctl import papers
 from attnctl.files import write_atomic
 from attnctl.papers.runs import Overrides, figure_cells
@@ -25,15 +27,17 @@ def test_a_figure_of_a_users_paper_shows_measured_and_printed_values(here: Path,
     assert (here / "mine-figure-1.pdf").exists()
 
 
-def test_a_figure_without_runs_names_the_command_that_trains_them(here: Path, attnctl: Run) -> None:
-    done = attnctl("figure", "ean:4")
-    assert done.code == 2
-    assert (
-        done.err == "attnctl: figure 4 of EAN has no measured values yet; to train it: attnctl sweep --figure ean:4\n"
+@pytest.mark.parametrize("figure", ["ean:3", "ean:4", "ela:1"])
+def test_a_figure_without_runs_names_the_command_that_trains_them(figure: str, here: Path, attnctl: Run) -> None:
+    before = sorted(here.iterdir())
+    done = attnctl("figure", figure, "-o", "x.pdf")
+    name, number = figure.split(":")
+    words = (
+        f"figure {number} of {name.upper()} has no measured values yet; to train it: attnctl sweep --figure {figure}"
     )
-    printed = attnctl("figure", "ela:1", "-o", "ela.svg")
-    assert printed.code == 0
-    assert "to train them: attnctl sweep --figure ela:1" in printed.err
+    assert (done.code, done.out) == (2, "")
+    assert done.err.splitlines() == [f"attnctl: {words}"]
+    assert sorted(here.iterdir()) == before
 
 
 def test_panels_with_their_own_settings_are_drawn_and_completed_panel_by_panel(folder: Path, attnctl: Run) -> None:

@@ -27,9 +27,9 @@ def test_the_figure_and_its_tables_are_written(here: Path, attnctl: Run) -> None
     assert done.code == 0, done.err
     assert (here / f"prune-curve-{known['none'][:8]}-norms.pdf").read_bytes().startswith(b"%PDF")
     lines = done.out.splitlines()
-    assert "no attention (top1)" in lines[0]
+    assert "ResNet-20 (top1)" in lines[0]
     assert lines[2].split()[:2] == ["50", "%"]
-    assert any(line.split()[:1] == ["ean"] and "bn1" in line for line in lines[3:])
+    assert any(line.split()[:1] == ["EAN"] and "bn1" in line for line in lines[3:])
 
 
 @pytest.mark.parametrize("percent", ["50,0", "0,101", "0,0", "-1"])

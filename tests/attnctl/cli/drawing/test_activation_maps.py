@@ -18,8 +18,8 @@ def test_each_network_has_a_column_for_each_layer(config: Config, networks: list
     assert [(column.network.run, column.layer) for column in columns] == [
         (network.run, layer) for network in networks for layer in ("layer2", "layer3")
     ]
-    assert columns[0].title == "no attention, layer2"
-    assert columns[2].title.startswith("ean")
+    assert columns[0].title == "ResNet-20\nlayer2"
+    assert columns[2].title.startswith("EAN")
     for column in columns:
         assert (len(column.pictures), len(column.activations)) == (2, 2)
         assert all(np.isfinite(found.heat).all() and found.heat.min() >= 0 for found in column.activations)
@@ -44,7 +44,7 @@ def test_one_network_at_one_layer_is_named_by_its_run_and_at_several_by_the_laye
         assert all(column.activations[0].target == 3 for column in columns)
         return [column.title for column in columns]
 
-    assert titles() == ["no attention"]
+    assert titles() == ["ResNet-20"]
     assert titles("layer1", "layer2") == ["layer1", "layer2"]
 
 

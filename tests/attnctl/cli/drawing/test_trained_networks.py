@@ -7,6 +7,7 @@ from typing import Any
 
 from attnctl.cli.drawing import trained_networks
 from attnctl.grid import Axes, expand
+from attnctl.reports.display_names import DisplayNames
 
 
 def test_networks_are_named_by_their_training_only_if_nothing_else_distinguishes_them() -> None:
@@ -15,6 +16,13 @@ def test_networks_are_named_by_their_training_only_if_nothing_else_distinguishes
         return trained_networks.names(networks)
 
     places = {"backbones": ("resnet20", "mobilenet_v2_cifar"), "datasets": ("cifar10",)}
-    expected = {f"{module} {backbone}" for module in ("no attention", "ela") for backbone in places["backbones"]}
+    networks = ("ResNet-20", "MobileNetV2 (CIFAR)")
+    expected = {*networks, *(f"ELA, {network}" for network in networks)}
     assert set(named(modules=("none", "ela"), **places)) == expected
-    assert named(modules=("none",), overrides={"lr": ("0.1", "0.2")}) == ["no attention lr=0.1", "no attention lr=0.2"]
+    assert named(modules=("none",), overrides={"lr": ("0.1", "0.2")}) == [
+        "ResNet-20 (lr = 0.1)",
+        "ResNet-20 (lr = 0.2)",
+    ]
+    assert named(modules=("se",), seeds=("0", "3")) == ["SE, seed 0", "SE, seed 3"]
+    networks: Any = [SimpleNamespace(spec=spec) for spec in expand(Axes(modules=("none", "ela"))).specs]
+    assert trained_networks.names(networks, DisplayNames({"none": "Baseline", "ela": "Ours"})) == ["Baseline", "Ours"]
