@@ -63,6 +63,7 @@ COMMANDS = (
     Command(
         "prune-curve", PUBLISH, "Plot accuracy as channels are pruned by their scales", "prune_curve", "prune_curve"
     ),
+    Command("errors", PUBLISH, "Draw calibration, confusions or accuracy by class"),
     Command("eval", PUBLISH, "Evaluate trained networks on other images", module="eval_", function="eval_"),
     Command("predict", PUBLISH, "Classify images, or draw what a detector finds"),
     Command("export", PUBLISH, "Export metrics to CSV, JSON, TensorBoard or wandb"),

@@ -33,9 +33,33 @@ def calibration_error(confidence: npt.NDArray[np.floating], right: npt.NDArray[n
 
     confidence: (n,), the probability of each predicted class. The intervals of confidence have equal widths.
     """
+    _, confidences, hits = _by_interval(confidence, right, bins)
+    return float(100 * np.abs(confidences - hits).sum() / max(len(right), 1))
+
+
+def reliability(
+    confidence: npt.NDArray[np.floating], right: npt.NDArray[np.bool_], bins: int = BINS
+) -> list[tuple[int, float | None]]:
+    """(images, accuracy in percent) of each interval of confidence; None where there is no image."""
+    counts, _, hits = _by_interval(confidence, right, bins)
+    return [(int(n), 100 * float(hit) / int(n) if n else None) for n, hit in zip(counts, hits, strict=True)]
+
+
+def confusion(labels: Integers, predicted: Integers, classes: int) -> npt.NDArray[np.int64]:
+    """(classes, classes): how many images of each true class, a row, are predicted as each class."""
+    return np.bincount(labels * classes + predicted, minlength=classes**2).reshape(classes, classes)
+
+
+def _by_interval(
+    confidence: npt.NDArray[np.floating], right: npt.NDArray[np.bool_], bins: int
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """The images, the sum of their confidences, and those that are right, of each interval."""
     interval = np.clip(np.ceil(confidence * bins).astype(int) - 1, 0, bins - 1)
-    difference = np.bincount(interval, confidence, bins) - np.bincount(interval, right.astype(float), bins)
-    return float(100 * np.abs(difference).sum() / max(len(right), 1))
+    return (
+        np.bincount(interval, minlength=bins),
+        np.bincount(interval, confidence, bins),
+        np.bincount(interval, right.astype(float), bins),
+    )
 
 
 def mcnemar(first: Sequence[bool] | npt.NDArray[np.bool_], second: Sequence[bool] | npt.NDArray[np.bool_]) -> Pair:

@@ -160,6 +160,52 @@ class Histograms:
 
 
 @dataclass(frozen=True, kw_only=True)
+class BarSeries:
+    """A bar at each place. heights: None where there is nothing to show; counts: the images behind each."""
+
+    name: str
+    heights: tuple[float | None, ...]
+    counts: tuple[int, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class BarPanel:
+    """One axes of bars. places: what stands below each place."""
+
+    title: str = ""
+    places: tuple[str, ...]
+    series: tuple[BarSeries, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bars:
+    """Percentages as bars. diagonal: from 0 to 100, where the bars of a calibrated network end."""
+
+    title: str = ""
+    x: str
+    y: str
+    diagonal: bool = False
+    panels: tuple[BarPanel, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class MatrixPanel:
+    """One confusion matrix. counts: (classes, classes), a row for each true class."""
+
+    title: str = ""
+    counts: npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Matrices:
+    """Confusion matrices side by side."""
+
+    title: str = ""
+    classes: tuple[str, ...]
+    panels: tuple[MatrixPanel, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
 class CriticalDifference:
     """Mean ranks of several rows. distance: from which on two differ; cliques: rows that do not, by their places."""
 
@@ -170,5 +216,5 @@ class CriticalDifference:
     cliques: tuple[tuple[int, ...], ...]
 
 
-Drawing = Charts | ImageGrid | Histograms | CriticalDifference
+Drawing = Charts | ImageGrid | Histograms | CriticalDifference | Bars | Matrices
 """What a file can show."""

@@ -19,7 +19,7 @@ _WIDEST = 1.3
 """Inches of a tile: a figure of few columns is narrower than the page."""
 _NAMES = 0.3
 """What the rows' names take, as a part of a tile."""
-_BAR = 0.5
+_BAR = 0.62
 """Inches of the colour bar with its numbers and label."""
 _MAP = "turbo"
 """The colours that readers of activation maps expect; unlike jet's, their lightness has no steps."""
@@ -76,4 +76,5 @@ def _colour_bar(figure: Figure, every: npt.NDArray[Any]) -> None:
     )
     bar.set_ticks([0, 0.5, 1], labels=["0", "half", "strongest"])
     bar.outline.set_visible(False)  # type: ignore[operator]
+    bar.ax.tick_params(length=0, pad=2)
     bar.set_label("evidence for the class")

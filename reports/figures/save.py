@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from attnctl.files import write_atomic
-from attnctl.reports.figures.data import Charts, CriticalDifference, Drawing, ImageGrid, PrintStyle
+from attnctl.reports.figures.data import Bars, Charts, CriticalDifference, Drawing, ImageGrid, Matrices, PrintStyle
 from attnctl.values import SpecError, comma_join
 
 IN_A_COLUMN = PrintStyle()
@@ -48,10 +48,14 @@ def rendered(drawing: Drawing, ending: str, printed: PrintStyle = IN_A_COLUMN) -
 
 def drawn(drawing: Drawing, inches: float) -> Any:
     """The matplotlib Figure of this width, made within `style.styled`."""
-    from attnctl.reports.figures import critical_difference, histogram, images, lines
+    from attnctl.reports.figures import bars, critical_difference, histogram, images, lines, matrices
 
     if isinstance(drawing, Charts):
         return lines.draw(drawing, inches)
+    if isinstance(drawing, Bars):
+        return bars.draw(drawing, inches)
+    if isinstance(drawing, Matrices):
+        return matrices.draw(drawing, inches)
     if isinstance(drawing, CriticalDifference):
         return critical_difference.draw(drawing, inches)
     return images.draw(drawing, inches) if isinstance(drawing, ImageGrid) else histogram.draw(drawing, inches)

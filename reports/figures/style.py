@@ -31,6 +31,7 @@ _LETTERS_PER_INCH = 14
 BLACK = "#000000"
 
 _PARAMETERS: dict[str, Any] = {
+    "axes.axisbelow": True,
     "axes.grid": True,
     "axes.labelsize": POINTS,
     "axes.linewidth": 0.6,

@@ -31,12 +31,21 @@ def scale(axes: Axes, axis: Axis, *, whole: bool = False) -> None:
         axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: format_value(float(value))))
 
 
-def thin_out(figure: Figure, every: Iterable[Axes]) -> None:
-    """Leave out ticks of x axes whose texts would touch those of others: every second one, or more."""
+def thin_out(figure: Figure, every: Iterable[Axes], *, upright: bool = False) -> None:
+    """Leave out ticks of x axes whose texts would touch those of others: every second one, or more.
+
+    upright: texts that would touch are turned first, since they are names and each of them counts
+    """
     figure.draw_without_rendering()
     for axes in every:
         low, high = sorted(axes.get_xlim())
         ticks = [float(tick) for tick in axes.get_xticks() if low <= tick <= high]
+        if upright and _touch(axes, _BETWEEN * figure.dpi / 72):
+            longest = max(label.get_window_extent().width for label in axes.get_xticklabels()) / figure.dpi
+            axes.tick_params("x", rotation=90)
+            width, height = figure.get_size_inches()
+            figure.set_size_inches(width, height + longest)
+            figure.draw_without_rendering()
         step = 1
         while step < len(ticks) and _touch(axes, _BETWEEN * figure.dpi / 72):
             step += 1

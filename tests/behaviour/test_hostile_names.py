@@ -51,6 +51,7 @@ OF_A_NAME = {
     "archive": ["archive", "--output", "packed.tar.gz"],
     "cam": ["cam"],
     "histogram": ["histogram"],
+    "errors": ["errors"],
 }
 
 

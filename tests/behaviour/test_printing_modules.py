@@ -35,6 +35,7 @@ COMMANDS = (
     ("eval", "{run}", "--json"),
     ("cam", "{run}", "--layer", "layer3", "--json"),
     ("histogram", "{run}", "--layer", "layer3", "--json"),
+    ("errors", "{run}", "--json"),
     ("prune-curve", "{run}", "--percent", "0,50", "--json"),
     ("weights", "export", "{run}", "-o", "gate.safetensors", "--json"),
 )

@@ -32,6 +32,7 @@ GOOD = {
     "eval": ["{run}"],
     "cam": ["{run}"],
     "histogram": ["{run}"],
+    "errors": ["{run}"],
     "resume": ["--dry-run"],
     "why": ["{run}"],
     "verdict": ["nam"],

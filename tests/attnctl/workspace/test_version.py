@@ -24,6 +24,7 @@ ARGUMENTS = {
     "db": ["path"],
     "diff": ["3fa2", "81bc"],
     "eval": ["3fa2"],
+    "errors": ["3fa2"],
     "export": ["--format", "csv", "-o", "x.csv"],
     "figure": ["ela:3"],
     "histogram": ["3fa2"],

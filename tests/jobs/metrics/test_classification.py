@@ -48,3 +48,21 @@ def test_pairs_are_compared_by_the_images_on_which_they_differ() -> None:
     assert (pair.only_first, pair.only_second) == (8, 1)
     assert pair.p == pytest.approx(2 * (1 + 9) / 2**9)
     assert classification.mcnemar(first, first).p == 1
+
+
+def test_a_reliability_diagram_has_the_images_and_accuracy_of_each_interval() -> None:
+    confidence, right = np.array([0.05, 0.1, 0.45, 0.95, 1.0]), np.array([True, False, True, True, True])
+    found = classification.reliability(confidence, right, 10)
+    assert found[0] == (2, 50.0)
+    assert (found[4], found[9]) == ((1, 100.0), (2, 100.0))
+    assert {found[k] for k in (1, 2, 3, 5, 6, 7, 8)} == {(0, None)}
+    error = classification.calibration_error(confidence, right, 10)
+    gaps = [abs(0.075 - 0.5) * 2, abs(0.45 - 1), abs(0.975 - 1) * 2]
+    assert error == pytest.approx(100 * sum(gaps) / 5)
+
+
+def test_a_confusion_matrix_is_that_of_scikit_learn() -> None:
+    generator = np.random.default_rng(0)
+    labels, predicted = generator.integers(0, 5, (2, 200))
+    ours = classification.confusion(labels, predicted, 6)
+    assert ours.tolist() == confusion_matrix(labels, predicted, labels=range(6)).tolist()

@@ -12,12 +12,17 @@ from attnctl.db.rows import Details, MetricRow, RunRow
 from attnctl.grid import Axes, expand
 from attnctl.reports.figures.data import (
     Axis,
+    BarPanel,
+    Bars,
+    BarSeries,
     Chart,
     Charts,
     Distribution,
     Histograms,
     ImageGrid,
     Level,
+    Matrices,
+    MatrixPanel,
     Panel,
     Point,
     Reached,
@@ -145,10 +150,42 @@ def histograms() -> Histograms:
     return Histograms(x="response", log=True, columns=2, panels=panels)
 
 
-DRAWINGS: dict[str, Callable[[], Charts | ImageGrid | Histograms]] = {
+def class_bars() -> Bars:
+    series = tuple(
+        BarSeries(name=name, heights=(90.0 - k, None, 40.0 + k), counts=(10, 0, 10))
+        for k, name in enumerate(("ResNet-20", NAME))
+    )
+    panel = BarPanel(places=("cat", "dog", NAME), series=series)
+    return Bars(x="class", y="accuracy (%)", panels=(panel,))
+
+
+def reliability_bars() -> Bars:
+    places = tuple(f"{100 * (k + 0.5) / 15:.0f}" for k in range(15))
+    heights = tuple(100 * k / 15 for k in range(15))
+    panels = tuple(
+        BarPanel(
+            title=f"{name} (ECE 3.3 %)",
+            places=places,
+            series=(BarSeries(name=name, heights=heights, counts=(5,) * 15),),
+        )
+        for name in ("ResNet-20", "SE")
+    )
+    return Bars(x="confidence (%)", y="accuracy (%)", diagonal=True, panels=panels)
+
+
+def confusion_matrices() -> Matrices:
+    counts = np.diag(np.arange(10, 20)) + np.eye(10, k=1, dtype=np.int64)
+    panels = tuple(MatrixPanel(title=name, counts=counts) for name in ("ResNet-20", "SE"))
+    return Matrices(classes=tuple(map(str, range(10))), panels=panels)
+
+
+DRAWINGS: dict[str, Callable[[], Charts | ImageGrid | Histograms | Bars | Matrices]] = {
     "sweep": sweep_chart,
     "curves": curves_chart,
     "scatter": scatter_chart,
     "images": image_grid,
     "histograms": histograms,
+    "classes": class_bars,
+    "reliability": reliability_bars,
+    "confusion": confusion_matrices,
 }

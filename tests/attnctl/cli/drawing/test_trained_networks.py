@@ -24,5 +24,5 @@ def test_networks_are_named_by_their_training_only_if_nothing_else_distinguishes
         "ResNet-20 (lr = 0.2)",
     ]
     assert named(modules=("se",), seeds=("0", "3")) == ["SE, seed 0", "SE, seed 3"]
-    networks: Any = [SimpleNamespace(spec=spec) for spec in expand(Axes(modules=("none", "ela"))).specs]
-    assert trained_networks.names(networks, DisplayNames({"none": "Baseline", "ela": "Ours"})) == ["Baseline", "Ours"]
+    shown: Any = [SimpleNamespace(spec=spec) for spec in expand(Axes(modules=("none", "ela"))).specs]
+    assert trained_networks.names(shown, DisplayNames({"none": "Baseline", "ela": "Ours"})) == ["Baseline", "Ours"]
