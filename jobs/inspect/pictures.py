@@ -27,21 +27,38 @@ from attnctl.jobs.data.files import ImageFiles, open_parts
 from attnctl.jobs.data.images import Transform, decode, transforms
 from attnctl.jobs.data.memory import resize
 from attnctl.jobs.data.own_files import open_own
+from attnctl.jobs.data.scenes import IGNORED, Scenes, no_objects, valid_boxes
 from attnctl.settings.config import DataRoots
-from attnctl.spec import RunSpec
+from attnctl.spec import RunSpec, Task
 from attnctl.values import SpecError
+
+
+@dataclass(frozen=True)
+class Truth:
+    """What is annotated in an image with several objects: its objects, or the class of each pixel.
+
+    boxes: (N, 4), x1 y1 x2 y2 in pixels. labels: (N,) from 1. masks: (N, H, W), for networks that predict masks.
+    classes: (H, W), for segmentation networks; 0 is the background, and what is ignored.
+    """
+
+    boxes: npt.NDArray[np.float32]
+    labels: npt.NDArray[np.int64]
+    masks: npt.NDArray[np.bool_] | None = None
+    classes: npt.NDArray[np.uint8] | None = None
 
 
 @dataclass(frozen=True)
 class Picture:
     """An image for a network.
 
-    pixels: (3, H, W) uint8, not normalised. label: its class, or None if unknown.
+    pixels: (3, H, W) uint8, not normalised. label: its class, or None if unknown. truth: its annotations, if it is of a
+    data set of detection or segmentation.
     """
 
     name: str
     pixels: Tensor
     label: int | None = None
+    truth: Truth | None = None
 
     def shown(self) -> npt.NDArray[np.uint8]:
         """The image as an array (H, W, 3)."""
@@ -118,10 +135,27 @@ def of_test_set(spec: RunSpec, roots: DataRoots, count: int, classes: Sequence[i
 def _scenes(spec: RunSpec, roots: DataRoots, count: int) -> list[Picture]:
     from attnctl.jobs.data.scene_data import open_parts
 
-    dataset = describe(spec.dataset)
-    test = open_parts(dataset, roots.folder(dataset.name), models.task(spec.model)).test
+    dataset, task = describe(spec.dataset), models.task(spec.model)
+    test = open_parts(dataset, roots.folder(dataset.name), task).test
     prepare = preparation(spec)
-    return [Picture(Path(test.name(k)).name, prepare(test.image(k))) for k in range(min(count, len(test)))]
+    found = []
+    for k in range(min(count, len(test))):
+        pixels = prepare(test.image(k))
+        found.append(Picture(Path(test.name(k)).name, pixels, truth=_truth(test, k, task, pixels)))
+    return found
+
+
+def _truth(scenes: Scenes, index: int, task: Task, pixels: Tensor) -> Truth:
+    """The annotations of an image; raises DataError."""
+    height, width = pixels.shape[1:]
+    if task == "segment":
+        classes = scenes.classes(index, height, width)
+        nothing = no_objects()
+        return Truth(nothing.boxes, nothing.labels, classes=np.where(classes == IGNORED, np.uint8(0), classes))
+    objects = scenes.table.of(index)
+    valid = valid_boxes(objects)
+    masks = scenes.masks(index, height, width)[valid].astype(np.bool_) if task == "instance" else None
+    return Truth(objects.boxes[valid], objects.labels[valid], masks)
 
 
 def _first(labels: npt.NDArray[np.int64], count: int, classes: Sequence[int]) -> npt.NDArray[np.int64]:

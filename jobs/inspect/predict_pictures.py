@@ -34,14 +34,46 @@ def color(number: int) -> Color:
     return round(255 * red), round(255 * green), round(255 * blue)
 
 
-def draw(picture: Picture, prediction: Detected | Mapped, names: Sequence[str]) -> Image.Image:
-    """The image with its prediction. names: of the classes, as in `predict`."""
+def draw(picture: Picture, prediction: Detected | Mapped, names: Sequence[str], *, scores: bool = True) -> Image.Image:
+    """The image with its prediction. names: of the classes, as in `predict`. scores: shown beside objects' names."""
     factor = max(1, MIN_SIDE // max(picture.pixels.shape[1:]))
     pixels = _enlarge(picture.pixels, factor)
     font = _font(max(13, round(0.024 * max(pixels.shape[1:]))))
     if isinstance(prediction, Mapped):
         return _draw_classes(pixels, prediction, names, factor, font)
-    return _draw_objects(pixels, prediction, names, factor, font)
+    texts = [
+        f"{names[label - 1]} {score:.2f}" if scores else names[label - 1]
+        for label, score in zip(prediction.labels, prediction.scores, strict=True)
+    ]
+    return _draw_objects(pixels, prediction, texts, factor, font)
+
+
+def beside_truth(picture: Picture, prediction: Detected | Mapped, names: Sequence[str]) -> Image.Image:
+    """The image with its annotations, and at the right of it with the prediction; that alone without annotations."""
+    predicted = draw(picture, prediction, names)
+    if picture.truth is None:
+        return predicted
+    truth = picture.truth
+    annotated: Detected | Mapped = (
+        Mapped(truth.classes)
+        if truth.classes is not None
+        else Detected(truth.boxes, truth.labels, np.ones(len(truth.labels), np.float32), truth.masks)
+    )
+    return _side_by_side((("ground truth", draw(picture, annotated, names, scores=False)), ("prediction", predicted)))
+
+
+def _side_by_side(pictures: Sequence[tuple[str, Image.Image]]) -> Image.Image:
+    """Pictures of one width under their headings."""
+    font = _font(max(13, round(0.03 * pictures[0][1].width)))
+    above, between = round(1.8 * font.size), max(4, font.size // 2)
+    width = sum(picture.width for _, picture in pictures) + between * (len(pictures) - 1)
+    whole = Image.new("RGB", (width, above + max(picture.height for _, picture in pictures)), "white")
+    canvas, left = ImageDraw.Draw(whole), 0
+    for heading, picture in pictures:
+        canvas.text((left + picture.width / 2, above / 2), heading, fill="black", font=font, anchor="mm")
+        whole.paste(picture, (left, above))
+        left += picture.width + between
+    return whole
 
 
 def class_image(prediction: Mapped) -> Image.Image:
@@ -64,8 +96,11 @@ def _image(pixels: Tensor) -> Image.Image:
     return Image.fromarray(pixels.permute(1, 2, 0).contiguous().numpy())
 
 
-def _draw_objects(pixels: Tensor, prediction: Detected, names: Sequence[str], factor: int, font: _Font) -> Image.Image:
-    """Boxes have the colours of their classes; with masks, each object has its own. The most confident is on top."""
+def _draw_objects(pixels: Tensor, prediction: Detected, texts: Sequence[str], factor: int, font: _Font) -> Image.Image:
+    """Boxes have the colours of their classes; with masks, each object has its own. The most confident is on top.
+
+    texts: of the objects
+    """
     order = range(len(prediction.labels) - 1, -1, -1)
     colors = [color(k if prediction.masks is not None else int(prediction.labels[k])) for k in order]
     boxes = torch.from_numpy(prediction.boxes[list(order)] * factor)
@@ -77,8 +112,7 @@ def _draw_objects(pixels: Tensor, prediction: Detected, names: Sequence[str], fa
         pixels = draw_bounding_boxes(pixels, boxes, colors=colors, width=width)
     image = _image(pixels)
     for k, box, fill in zip(order, boxes.tolist(), colors, strict=True):
-        text = f"{names[prediction.labels[k] - 1]} {prediction.scores[k]:.2f}"
-        _label(image, (box[0], box[1]), text, fill, font)
+        _label(image, (box[0], box[1]), texts[k], fill, font)
     return image
 
 

@@ -66,6 +66,7 @@ def predict(
     Classifiers: the most probable classes are printed; for images of the test set also the true class if it is another.
     Detectors: boxes, and masks where the network predicts them, with the class name and score. Segmentation networks:
     the classes are drawn over the image, and NAME.classes.png holds the class number of each pixel, as in PASCAL VOC.
+    Images of the test set show their annotations beside the prediction.
 
     Examples:
         attnctl predict 3fa2 street.jpg -o predictions
@@ -145,7 +146,7 @@ def _write(path: Path, picture: Picture, result: Detected | Mapped, names: Seque
     from attnctl.jobs.inspect import predict_pictures
     from attnctl.jobs.inspect.predict import Mapped
 
-    images = {path: predict_pictures.draw(picture, result, names)}
+    images = {path: predict_pictures.beside_truth(picture, result, names)}
     if isinstance(result, Mapped):
         images[path.with_suffix(".classes.png")] = predict_pictures.class_image(result)
     for path, image in images.items():

@@ -86,3 +86,24 @@ def test_images_of_class_folders_are_cropped_as_in_the_evaluation(tmp_path: Path
     imagenet = expand(Axes(modules=("none",), datasets=("imagenet",), backbones=("resnet18",))).specs[0]
     (picture,) = pictures.of_files([tmp_path / "photo.png"], imagenet)
     assert torch.equal(picture.pixels, transforms("none", 224)[1](wide))
+
+
+def test_images_of_a_detection_or_segmentation_set_have_their_annotations() -> None:
+    for model, dataset in (("ssdlite320", "digits-det"), ("maskrcnn", "digits-det"), ("deeplabv3", "digits-seg")):
+        (asked,) = expand(Axes(modules=("none",), models=(model,), datasets=(dataset,))).specs
+        (picture,) = pictures.of_test_set(asked, DataRoots(), 1)
+        truth = picture.truth
+        assert truth is not None
+        height, width = picture.pixels.shape[1:]
+        if model == "deeplabv3":
+            assert truth.classes is not None
+            assert truth.classes.shape == (height, width)
+            assert 0 < truth.classes.max() <= 10
+            continue
+        assert len(truth.boxes) == len(truth.labels) > 0
+        assert ((truth.boxes[:, 2:] <= (width, height)) & (truth.boxes[:, :2] >= 0)).all()
+        assert (truth.masks is not None) == (model == "maskrcnn")
+        for box, mask in zip(truth.boxes, truth.masks if truth.masks is not None else (), strict=False):
+            rows, columns = np.nonzero(mask)
+            assert box[0] - 1 <= columns.min() <= columns.max() <= box[2] + 1
+            assert box[1] - 1 <= rows.min() <= rows.max() <= box[3] + 1

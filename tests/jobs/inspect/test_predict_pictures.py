@@ -11,9 +11,9 @@ import pytest
 import torch
 from PIL import Image
 
-from attnctl.jobs.inspect.pictures import Picture
+from attnctl.jobs.inspect.pictures import Picture, Truth
 from attnctl.jobs.inspect.predict import Detected, Mapped
-from attnctl.jobs.inspect.predict_pictures import class_image, color, draw
+from attnctl.jobs.inspect.predict_pictures import beside_truth, class_image, color, draw
 
 NAMES = ("background", "cat", "dog")
 
@@ -118,3 +118,36 @@ def test_neighbouring_numbers_have_distinct_colours() -> None:
     for k in range(80):
         assert np.abs(np.subtract(color(k), color(k + 1))).sum() > 150
     assert len({color(k) for k in range(80)}) == 80
+
+
+def annotated(**truth: Any) -> Picture:
+    given = {"boxes": np.zeros((0, 4), np.float32), "labels": np.zeros(0, np.int64), **truth}
+    return Picture("grey", torch.full((3, 600, 800), 90, dtype=torch.uint8), truth=Truth(**given))
+
+
+def test_annotations_stand_at_the_left_of_a_prediction() -> None:
+    picture = annotated(boxes=np.array([[200, 100, 600, 500]], np.float32), labels=np.array([2]))
+    image = beside_truth(picture, boxes([100, 200, 300, 400]), NAMES)
+    left, right = np.asarray(image)[:, :800], np.asarray(image)[:, -800:]
+    above = image.height - 600
+    assert image.width >= 1600
+    assert 0 < above < 60
+    rows, columns = np.nonzero(has(left, color(2)))
+    assert (columns.min(), columns.max(), rows.max() - above) == pytest.approx((200, 600, 500), abs=4)
+    rows, columns = np.nonzero(has(right, color(1)))
+    assert (columns.min(), columns.max(), rows.max() - above) == pytest.approx((100, 300, 400), abs=4)
+    assert not has(left, color(1)).any()
+
+
+def test_annotations_of_pixels_have_the_colours_of_their_classes() -> None:
+    classes = np.zeros((600, 800), np.uint8)
+    classes[:300] = 2
+    image = np.asarray(beside_truth(annotated(classes=classes), Mapped(np.zeros((600, 800), np.uint8)), NAMES))
+    above = 40
+    assert not (image[above + 100 : above + 200, 100:700] == 90).all(-1).any()
+    assert (image[above + 100 : above + 200, -700:-100] == 90).all()
+
+
+def test_an_image_without_annotations_shows_the_prediction_alone() -> None:
+    found = boxes([200, 100, 600, 500])
+    assert beside_truth(grey(600, 800), found, NAMES) == draw(grey(600, 800), found, NAMES)
