@@ -73,7 +73,7 @@ def _bandwidth(values: Numbers) -> float:
     """Silverman, Density estimation for statistics and data analysis, 1986, equation 3.31."""
     low, high = np.percentile(values, (25, 75))
     spreads = [spread for spread in (float(values.std()), float(high - low) / 1.34) if spread > 0]
-    return 0.9 * min(spreads, default=0.0) * float(values.size) ** -0.2
+    return float(0.9 * min(spreads, default=0.0) * values.size**-0.2)
 
 
 def _density(values: Floats, edges: Numbers) -> Numbers:

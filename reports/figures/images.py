@@ -75,6 +75,6 @@ def _colour_bar(figure: Figure, every: npt.NDArray[Any]) -> None:
         ScalarMappable(cmap=_MAP), ax=every.ravel().tolist(), location="bottom", shrink=0.6, aspect=30, pad=0.02
     )
     bar.set_ticks([0, 0.5, 1], labels=["0", "half", "strongest"])
-    bar.outline.set_visible(False)  # type: ignore[operator]
+    bar.outline.set_visible(False)
     bar.ax.tick_params(length=0, pad=2)
     bar.set_label("evidence for the class")

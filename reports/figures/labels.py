@@ -104,13 +104,14 @@ def _place(axes: Axes, point: Point, marker: Bbox, taken: _Taken, pixels: float)
     for ring, across, up in _candidates():
         box = _box(middle, ring * pixels, (across, up), extent)
         padded = box.padded(_CLEAR * pixels)
-        leader = Path([middle, _nearest(box, middle)])
+        end = _nearest(box, middle)
+        leader = Path([middle, end])
         if not _within(box, axes.bbox) or not taken.is_free(padded):
             continue
         if ring > _BESIDE:
             if not taken.lets_through(leader, marker):
                 continue
-            _lead(axes, point, (leader.vertices - middle)[1] / pixels)
+            _lead(axes, point, ((end[0] - middle[0]) / pixels, (end[1] - middle[1]) / pixels))
             taken.lines.append(leader)
         text.set(position=((box.x0 - middle[0]) / pixels, (box.y0 - middle[1]) / pixels), ha="left", va="bottom")
         taken.names.append(padded)
@@ -119,12 +120,11 @@ def _place(axes: Axes, point: Point, marker: Bbox, taken: _Taken, pixels: float)
     return False
 
 
-def _lead(axes: Axes, point: Point, offset: Sequence[float]) -> None:
-    """A thin line from a point to its name. offset: of its end, in points."""
+def _lead(axes: Axes, point: Point, offset: Place) -> None:
+    """A thin line from a point to its name. offset: of its end, in points from the point."""
     line = {"arrowstyle": "-", "color": style.ink(), "linewidth": 0.5, "shrinkA": 0, "shrinkB": _MARKER}
-    end = (float(offset[0]), float(offset[1]))
     axes.annotate(
-        "", (point.x, point.y), end, textcoords="offset points", arrowprops=line, gid=_NAME, zorder=1
+        "", (point.x, point.y), offset, textcoords="offset points", arrowprops=line, gid=_NAME, zorder=1
     ).set_in_layout(False)
 
 

@@ -83,5 +83,5 @@ def _colour_bar(figure: Figure, every: list[Any]) -> None:
     bar = figure.colorbar(mappable, ax=every, location="bottom", shrink=0.5, aspect=30, pad=0.02)
     bar.set_ticks([0, 50, 100])
     bar.ax.tick_params(length=0, pad=2)
-    bar.outline.set_visible(False)  # type: ignore[operator]
+    bar.outline.set_visible(False)
     bar.set_label("images of the true class (%)")

@@ -16,7 +16,7 @@ from attnctl.values import SpecError
 NAMES = ("plain", "gated")
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def results(config: Config, networks: list[Trained]) -> list[evaluating.Results]:
     return [
         evaluating.evaluate(
