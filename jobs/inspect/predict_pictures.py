@@ -65,9 +65,10 @@ def beside_truth(picture: Picture, prediction: Detected | Mapped, names: Sequenc
 def _side_by_side(pictures: Sequence[tuple[str, Image.Image]]) -> Image.Image:
     """Pictures of one width under their headings."""
     font = _font(max(13, round(0.03 * pictures[0][1].width)))
-    above, between = round(1.8 * font.size), max(4, font.size // 2)
+    above, between = round(1.8 * font.size), max(4, round(font.size / 2))
     width = sum(picture.width for _, picture in pictures) + between * (len(pictures) - 1)
-    whole = Image.new("RGB", (width, above + max(picture.height for _, picture in pictures)), "white")
+    height = max(picture.height for _, picture in pictures)
+    whole = Image.new("RGB", (round(width), round(above + height)), "white")
     canvas, left = ImageDraw.Draw(whole), 0
     for heading, picture in pictures:
         canvas.text((left + picture.width / 2, above / 2), heading, fill="black", font=font, anchor="mm")

@@ -14,9 +14,9 @@ def done(**axes: object) -> list[RunRow]:
     return runs(lambda _spec: 90.0, **axes)
 
 
-def named(rows: list[RunRow], **options: bool) -> list[str]:
+def named(rows: list[RunRow], *, places: bool = True) -> list[str]:
     found = keys(rows)
-    words = names(set(found.values()), **options)
+    words = names(set(found.values()), places=places)
     return [words[key] for key in sorted(set(found.values()), key=key_order)]
 
 

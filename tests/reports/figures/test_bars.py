@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 
+import numpy as np
 import pytest
 from matplotlib.patches import Rectangle
 
@@ -35,7 +36,7 @@ def test_a_reliability_diagram_has_a_panel_for_each_run(inches: float, shape: tu
     assert (grid.nrows, grid.ncols) == shape
     for axes in (first, second):
         (diagonal,) = axes.lines
-        assert (list(diagonal.get_xdata()), list(diagonal.get_ydata())) == ([-0.5, 14.5], [0, 100])
+        assert np.asarray(diagonal.get_xydata()).tolist() == [[-0.5, 0], [14.5, 100]]
         assert axes.get_ylim() == (0, 100)
         assert len(axes.patches) == 15
     assert (first.get_title(), second.get_title()) == ("ResNet-20 (ECE 3.3 %)", "SE (ECE 3.3 %)")

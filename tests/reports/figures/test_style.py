@@ -24,7 +24,7 @@ def shown_texts(figure: Figure) -> list[Text]:
     outside = set()
     for axes in figure.axes:
         for axis in (axes.xaxis, axes.yaxis):
-            drawn = axis._update_ticks()  # type: ignore[attr-defined]
+            drawn = axis._update_ticks()  # type: ignore[union-attr]
             outside |= {tick.label1 for tick in axis.get_major_ticks() if tick not in drawn}
     found = [text for text in figure.findobj(Text) if isinstance(text, Text) and text not in outside]
     return [text for text in found if text.get_text().strip() and text.get_visible()]

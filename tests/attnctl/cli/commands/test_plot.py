@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -58,7 +59,12 @@ def test_fonts_widths_and_names_that_cannot_be_are_one_line(
     assert (done.code, done.out, done.err) == (2, "", f"attnctl: {message}\n")
 
 
-def test_names_of_the_settings_stand_in_every_figure(here: Path, attnctl: Run) -> None:
-    (here / "attnctl.toml").write_text('[names]\nnone = "Baseline"\n')
+def test_names_of_the_settings_stand_in_every_figure(
+    here: Path, paper_networks: Path, attnctl: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = here / "own"
+    shutil.copytree(paper_networks, own)
+    (own / "attnctl.toml").write_text('[names]\nnone = "Baseline"\n')
+    monkeypatch.setenv("ATTNCTL_WORKSPACE", str(own))
     (panel,) = document(attnctl("plot", "--x", "G", "--json"))["panels"]
     assert [level["name"] for level in panel["levels"]] == ["Baseline"]

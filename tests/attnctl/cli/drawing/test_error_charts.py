@@ -58,5 +58,5 @@ def test_too_many_classes_are_refused_but_for_reliability(results: list[evaluati
     large = [replace(results[0], evaluation=many)]
     for of in ("confusion", "classes"):
         with pytest.raises(SpecError, match="digits has 1000 classes, too many for a figure"):
-            error_charts.drawing(large, ["plain"], of, "")  # type: ignore[arg-type]
+            error_charts.drawing(large, ["plain"], of, "")
     assert isinstance(error_charts.drawing(large, ["plain"], "reliability", ""), Bars)
