@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -66,13 +67,14 @@ def plan(workspace: Workspace, specs: Sequence[RunSpec], *, retry_failed: bool) 
 
 
 def _settled(workspace: Workspace, ids: Sequence[str]) -> Mapping[str, Verdict]:
-    """What the index proves of these runs, if there is one."""
+    """What the index proves of these runs; nothing if there is none, or if it cannot be read: the folders can."""
     from attnctl.db import location, open_index
+    from attnctl.db.store import StoreError
 
-    if not ids or not location(workspace).exists():
-        return {}
-    with open_index(workspace) as index:
-        return index.settled(ids)
+    if ids and location(workspace).exists():
+        with contextlib.suppress(StoreError), open_index(workspace) as index:
+            return index.settled(ids)
+    return {}
 
 
 def planned_again(

@@ -71,6 +71,19 @@ def test_a_plan_notices_that_a_finished_run_is_no_longer_as_the_index_has_it(tmp
     assert actions == ["queued", "failed", "new", "done"]
 
 
+def test_a_torn_index_does_not_keep_a_sweep_from_planning(tmp_path: Path) -> None:
+    workspace, specs = Workspace(tmp_path), written.specs(seeds=tuple(map(str, range(40))))
+    written.submit(workspace, specs)
+    written.finish(workspace, specs[0].id)
+    with open_index(workspace) as index:
+        index.refresh()
+    file = location(workspace)
+    head = file.read_bytes()[:4096]
+    file.write_bytes(head + bytes(file.stat().st_size - len(head)))
+    actions = [str(item.action) for item in plan.plan(workspace, specs, retry_failed=False)]
+    assert actions == ["done", *["queued"] * 39]
+
+
 def test_a_plan_makes_no_index(tmp_path: Path) -> None:
     workspace, specs = Workspace(tmp_path), written.specs()
     written.submit(workspace, specs)
