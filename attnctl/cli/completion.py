@@ -186,8 +186,13 @@ def axes(incomplete: str) -> list[str]:
 
 
 def parameters(incomplete: str) -> list[str]:
-    """`MODULE.NAME=`, and after it the values that the hyperparameter can have, if they can be listed."""
+    """`MODULE.NAME=`, and after it the values that the hyperparameter can have, if they can be listed.
+
+    Also the options of a recipe's parts, such as `loss.gamma=`, of every part that has a name.
+    """
     from attnctl import attention
+    from attnctl.recipe_parts import BUILT_IN
+    from attnctl.recipes import timm_parts
 
     addressed, equals, values = incomplete.partition("=")
     declared = {
@@ -195,6 +200,9 @@ def parameters(incomplete: str) -> list[str]:
         for name in attention.names()
         for item in attention.describe(name).hyperparameters
     }
+    for table in (BUILT_IN, timm_parts.TABLES):
+        for kind, parts in table.items():
+            declared |= {f"{kind}.{option.name}": option.declared for part in parts.values() for option in part}
     if not equals:
         return _starting(addressed, (f"{name}=" for name in declared))
     known = choices(declared[addressed]) if addressed in declared else ()

@@ -59,7 +59,8 @@ _BOUNDS: Mapping[str, tuple[float, float]] = {
 }
 """Of options that are numbers; timm itself would fail within a training, or divide by 0."""
 
-_TABLES = {"schedule": SCHEDULES, "augment": AUGMENTATIONS}
+TABLES: Mapping[str, Mapping[str, tuple[Option, ...]]] = {"schedule": SCHEDULES, "augment": AUGMENTATIONS}
+"""Kind -> name -> options."""
 
 
 @cache
@@ -75,15 +76,15 @@ def optimizer_names() -> tuple[str, ...]:
 
 def options(kind: str, name: str) -> tuple[Option, ...]:
     """The options of a part, such as `timm:cosine`; raises SpecError unless timm has it and is installed."""
-    if kind not in ("optimizer", *_TABLES):
+    if kind not in ("optimizer", *TABLES):
         raise SpecError(f"{kind} is {name}; only optimizers, schedules and augmentations are taken from timm")
     if find_spec("timm") is None:
         raise SpecError(f"{kind} {name} needs the package timm: pip install timm")
     short = name.removeprefix(PREFIX)
-    known = optimizer_names() if kind == "optimizer" else tuple(_TABLES[kind])
+    known = optimizer_names() if kind == "optimizer" else tuple(TABLES[kind])
     if short not in known:
         raise SpecError(f"timm has no {kind} {short!r}{did_you_mean(short, known)}")
-    return _TABLES[kind][short] if kind in _TABLES else ()
+    return TABLES[kind][short] if kind in TABLES else ()
 
 
 def check_values(kind: str, values: Mapping[str, Scalar]) -> None:

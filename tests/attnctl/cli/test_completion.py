@@ -109,3 +109,9 @@ def test_cached_data_sets_of_hugging_face_are_offered(tmp_path: Path, monkeypatc
     (version / "dataset_info.json").write_text("{}")
     assert completion.datasets("digits,hf:") == ["digits,hf:ada/flowers"]
     assert "hf:ada/flowers" not in completion.datasets("")
+
+
+def test_options_of_recipe_parts_are_offered() -> None:
+    assert completion.parameters("loss.") == ["loss.threshold=", "loss.gamma="]
+    assert completion.parameters("schedule.cycle_l") == ["schedule.cycle_limit="]
+    assert completion.parameters("augment.policy=v") == ["augment.policy=v0", "augment.policy=v0r"]
