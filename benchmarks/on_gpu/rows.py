@@ -8,15 +8,19 @@ from dataclasses import dataclass
 
 PLAIN = "none"
 
+_FORWARDS = ", forwards of"
+"""What follows in a mode whose steps have several forwards; it is compared with the mode of one."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
     """One measurement, or why there is none.
 
-    batch: images per process. ms: of one step, or one forward, of the whole batch. spread: half the distance between
-    the quartiles of the repetitions, as a fraction of their median. peak_mb: the most memory that torch had allocated
-    on the GPU. first_s: seconds of the first step, compilation included. ratio: images/s relative to the row of the
-    plain network in the same mode; of two processes, relative to twice the one process. published: the paper's ratio.
+    batch: images per process. ms: of one step, or one forward, of the whole batch. spread: half the distance
+    between the quartiles of the repetitions, as a fraction of their median. peak_mb: the most memory that torch had
+    allocated on the GPU. first_s: seconds of the first step, compilation included. ratio: images/s relative to the
+    row of the plain network in the same mode; of several forwards, to a single one; of two processes, relative to
+    twice the one process. published: the paper's ratio.
     """
 
     part: str
@@ -52,7 +56,8 @@ def _ratio(row: Row, rows: Sequence[Row]) -> float | None:
     if row.part == "two processes":
         alike = ("training", row.network, row.module, row.mode)
         return _relative(row, alike, rows, processes=2)
-    return _relative(row, (row.part, row.network, PLAIN, row.mode), rows)
+    mode = row.mode.partition(_FORWARDS)[0] if row.module == PLAIN else row.mode
+    return _relative(row, (row.part, row.network, PLAIN, mode), rows)
 
 
 def _relative(row: Row, alike: tuple[str, ...], rows: Sequence[Row], processes: int = 1) -> float | None:

@@ -6,6 +6,7 @@ import dataclasses
 import gc
 import sys
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import torch
@@ -36,12 +37,14 @@ MODES: Mapping[str, Mapping[str, Any]] = {
 PLAIN_MODES: Mapping[str, Mapping[str, Any]] = {
     "fp16, channels-last": {"precision": "fp16", "channels_last": True},
     "amp, channels-last, forwards of 32": {"precision": "bf16", "channels_last": True},
+    "amp, channels-last, forwards of 32 joined": {"precision": "bf16", "channels_last": True},
 }
 COMPILED: Mapping[str, Mapping[str, Any]] = {
     "amp, channels-last, compiled": {"precision": "bf16", "channels_last": True, "compile": True},
 }
 FIELDS = {**MODES, **PLAIN_MODES, **COMPILED}
-"""The recipe's fields of each mode. Forwards of 32 are the published recipe's: eight of them make its batch of 256."""
+"""The recipe's fields of each mode. Forwards of 32 are the published recipe's: eight of them make its batch of 256.
+Joined, they are one forward whose batch norms see 32 images each, as attnctl trains where that fits into memory."""
 
 PAIR_MODE = "amp, channels-last"
 
@@ -111,13 +114,15 @@ def _batch(network: str, memory: int, *, quick: bool) -> int:
 class Steps:
     """Optimizer steps of one rank on one batch, as attnctl's loop makes them."""
 
-    def __init__(self, spec: RunSpec, device: torch.device, group: Group, side: int) -> None:
+    def __init__(self, spec: RunSpec, device: torch.device, group: Group, side: int, *, joined: bool = False) -> None:
         recipe, dataset = spec.recipe, datasets.describe(spec.dataset)
         arithmetic = Arithmetic.of(recipe, device)
         self.spec, self.recipe, self.task = spec, recipe, Classify(recipe, arithmetic)
         torch.manual_seed(spec.seed)
         self.learner = Learner(recipe, self.task, surgery.build(spec).to(device), group, arithmetic)
         self.replicas = share(recipe, group.rank, group.world)
+        together = len(self.replicas) if joined else 1
+        self.parts = [self.replicas[start : start + together] for start in range(0, len(self.replicas), together)]
         self.sums = torch.zeros(recipe.replicas, self.task.columns, dtype=torch.float64, device=device)
         self.images = torch.randn(recipe.norm_batch, 3, side, side, device=device)
         self.labels = torch.randint(0, dataset.classes, (recipe.norm_batch,), device=device)
@@ -127,9 +132,10 @@ class Steps:
         """So many steps."""
         for _ in range(steps):
             self.learner.set_rate(1e-3)
-            for replica in self.replicas:
-                seed_forward(self.spec.seed, self.done, replica)
-                self.learner.backward((self.images, self.labels), self.sums[replica], replica, self.replicas)
+            seed = partial(seed_forward, self.spec.seed, self.done)
+            for replicas in self.parts:
+                batches = [(self.images, self.labels)] * len(replicas)
+                self.learner.backward(batches, self.sums, replicas, self.replicas, seed)
             self.learner.update(self.done)
             self.done += 1
 
@@ -146,7 +152,7 @@ def make_spec(row: Row, processes: int) -> RunSpec:
     """The run of a row: the module at its default placement, and the recipe of the mode."""
     axes = Axes(modules=(row.module,), backbones=(row.network,), datasets=(DATASETS[row.network],))
     (spec,) = expand(axes).specs
-    forward = min(32, row.batch) if row.mode.endswith("forwards of 32") else row.batch
+    forward = min(32, row.batch) if "forwards of 32" in row.mode else row.batch
     fields = {**FIELDS[row.mode], "batch": row.batch * processes, "norm_batch": forward}
     return dataclasses.replace(spec, recipe=dataclasses.replace(spec.recipe, **fields))
 
@@ -159,7 +165,7 @@ def measure(context: Context, empty: Sequence[Row]) -> list[Row]:
     _forget(device)
     spec = make_spec(row, context.world)
     side = datasets.describe(spec.dataset).height if not context.quick else 32
-    steps = Steps(spec, device, group, side)
+    steps = Steps(spec, device, group, side, joined=row.mode.endswith("joined"))
     first = seconds(steps.run, 1, device)
     steps.run(1 if context.quick else WARM_UP)
     times = repeated(

@@ -40,18 +40,24 @@ class Classify:
 
     def loss(self, network: nn.Module, batch: Batch, row: Tensor) -> Tensor:
         """The mean loss; also counts correct predictions, for class weights by the largest one."""
+        return self.losses(network, batch, row[None])[0]
+
+    def losses(self, network: nn.Module, batch: Batch, rows: Tensor) -> Tensor:
+        """The mean loss of each replica, and its correct predictions; see `JointTask`."""
         images, targets = batch
         with self._arithmetic.autocast:
             logits = network(self._arithmetic.images(images))
         logits = logits.to(self._arithmetic.dtype)
         if targets.is_floating_point():
             targets = targets.to(self._arithmetic.dtype)
-        loss = self._loss(logits, targets)
+        count = len(rows)
+        pairs = zip(logits.chunk(count), targets.chunk(count), strict=True)
+        losses = torch.stack([self._loss(*pair) for pair in pairs])
         with torch.no_grad():
             answers = targets if targets.ndim == 1 else targets.argmax(1)
-            row[0] += loss.detach()
-            row[1] += (logits.detach().argmax(1) == answers).sum()
-        return loss
+            rows[:, 0] += losses.detach()
+            rows[:, 1] += (logits.detach().argmax(1) == answers).view(count, -1).sum(1)
+        return losses
 
     def summary(self, sums: Sequence[float], forwards: int, samples: int) -> dict[str, float]:
         """train_loss, and train_top1 in percent."""

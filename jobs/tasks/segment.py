@@ -32,7 +32,15 @@ class Segment:
 
     def loss(self, network: nn.Module, batch: Batch, row: Tensor) -> Tensor:
         """The mean over the labelled pixels, 0 if there are none; also counts them and the correct ones."""
+        return self.losses(network, batch, row[None])[0]
+
+    def losses(self, network: nn.Module, batch: Batch, rows: Tensor) -> Tensor:
+        """The loss of each replica and its counts; see `JointTask`."""
         logits, targets = _predict(network, batch, self._arithmetic)
+        parts = zip(logits.chunk(len(rows)), targets.chunk(len(rows)), rows, strict=True)
+        return torch.stack([self._compare(*part) for part in parts])
+
+    def _compare(self, logits: Tensor, targets: Tensor, row: Tensor) -> Tensor:
         total = functional.cross_entropy(
             logits, targets, reduction="sum", ignore_index=IGNORED, label_smoothing=self._smoothing
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor, nn
@@ -70,3 +70,14 @@ class Task(Protocol):
 
     def scores(self) -> Scores:
         """Start a new evaluation."""
+
+
+@runtime_checkable
+class JointTask(Task, Protocol):
+    """A task whose replicas can share a forward, since their images are of one size and its losses are apart."""
+
+    def losses(self, network: nn.Module, batch: Any, rows: Tensor) -> Tensor:
+        """(V,) the loss of each replica in one forward, without penalties. batch: of V replicas, one after another.
+
+        rows: (V, columns) float64, each increased by its replica's sums.
+        """

@@ -14,17 +14,21 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from attnctl.jobs.training.joint_forward import per_replica
+
 
 @dataclass(frozen=True)
 class DropPath:
     """A forward hook of the last module of a residual branch, which has the attention module in the branch too."""
 
     rate: float
+    draws = True
 
     def __call__(self, module: nn.Module, _inputs: Any, output: Tensor) -> Tensor:
         """The branch's output; in training without that of some images, which are 0."""
-        if not module.training:
-            return output
+        return per_replica(self._drop, output, draws=True) if module.training else output
+
+    def _drop(self, output: Tensor) -> Tensor:
         kept = torch.rand(len(output), 1, 1, 1, device=output.device) >= self.rate
         return output * kept.to(output.dtype) / (1 - self.rate)
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from attnctl.jobs.runtime.group import Group, gradient_sync
-from attnctl.jobs.tasks.task import Arithmetic, Task
+from attnctl.jobs.tasks.task import Arithmetic, JointTask, Task
 from attnctl.jobs.training import norms
+from attnctl.jobs.training.joint_forward import JointForward
 from attnctl.jobs.training.optim import AveragedWeights, optimizer, set_rate
 from attnctl.jobs.training.replicas import RunningStatistics
 from attnctl.networks import surgery
@@ -47,6 +49,7 @@ class Learner:
         self.network = network.to(group.device, arithmetic.dtype).to(memory_format=arithmetic.layout).train()
         self._statistics = RunningStatistics(self.network)
         self._averaged = AveragedWeights(self.network, recipe.ema_decay) if recipe.ema_decay else None
+        self._joint = JointForward(self.network, group.device)
         self._penalised = any(callable(getattr(module, "extra_loss", None)) for module in network.modules())
         if recipe.compile:
             self.network.compile()
@@ -77,12 +80,35 @@ class Learner:
         if hasattr(self.network, "l1"):
             self.network.l1 = enabled  # type: ignore[assignment]
 
-    def backward(self, batch: Any, row: Tensor, replica: int, mine: range) -> None:
-        """Forward and backward pass of one replica. row: its sums, added to; mine: the replicas of this rank."""
-        self._statistics.track(replica == 0)
-        with gradient_sync(self._parallel, replica == mine[-1]):
-            loss = self._loss(batch, row)
-            torch.autograd.backward(self._scaler.scale(loss / len(mine)))
+    def backward(
+        self, batches: Sequence[Any], sums: Tensor, replicas: range, mine: range, seed: Callable[[int], None]
+    ) -> None:
+        """Forward and backward pass of `replicas`, in one forward if there are several.
+
+        batches: of each. sums: (V, columns) of all replicas, of which theirs are increased. mine: the replicas of this
+        rank. seed: seeds the generators for a replica.
+        """
+        with gradient_sync(self._parallel, replicas[-1] == mine[-1]):
+            if len(replicas) == 1:
+                (replica,), (batch,) = replicas, batches
+                seed(replica)
+                self._statistics.track(replica == 0)
+                self._descend(self._loss(batch, sums[replica]), mine)
+            else:
+                self._statistics.track(True)
+                with self._joint.of(replicas, seed):
+                    self._descend(self._joint_loss(batches, sums[replicas.start : replicas.stop]), mine)
+
+    def _descend(self, loss: Tensor, mine: range) -> None:
+        torch.autograd.backward(self._scaler.scale(loss / len(mine)))
+
+    def _joint_loss(self, batches: Sequence[Any], rows: Tensor) -> Tensor:
+        """The sum of the losses of several replicas, with the penalty for each."""
+        assert isinstance(self._task, JointTask)
+        batch = tuple(torch.cat(parts) for parts in zip(*batches, strict=True))
+        loss = self._task.losses(self._parallel, batch, rows).sum()
+        penalty = surgery.extra_loss(self.network) if self._penalised else None
+        return loss if penalty is None else loss + len(rows) * penalty
 
     def _loss(self, batch: Any, row: Tensor) -> Tensor:
         """The minimised loss. Every replica's includes the penalty; as the step takes their mean, it counts once."""

@@ -6,8 +6,9 @@ import itertools
 import logging
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -16,13 +17,14 @@ from attnctl.jobs.data import TrainingData
 from attnctl.jobs.runtime import disk_full
 from attnctl.jobs.runtime.group import Group
 from attnctl.jobs.tasks import open_task
-from attnctl.jobs.tasks.task import Arithmetic
+from attnctl.jobs.tasks.task import Arithmetic, JointTask, Task
 from attnctl.jobs.training import checkpoint
 from attnctl.jobs.training.context import TrainingContext
 from attnctl.jobs.training.environment import deterministic
 from attnctl.jobs.training.evaluation import EvaluationStopped, evaluate
 from attnctl.jobs.training.events import EventLog
 from attnctl.jobs.training.failure import Diverged, Superseded
+from attnctl.jobs.training.joint_check import together
 from attnctl.jobs.training.learner import Learner
 from attnctl.jobs.training.optim import learning_rate, total_steps
 from attnctl.jobs.training.pace import Cadence, CheckpointBudget, Meter, TimeLimitMargin
@@ -83,9 +85,10 @@ class Trainer:
         self.group, self.context, self.events = group, context, events
         self.replicas = share(recipe, group.rank, group.world)
         self.steps = total_steps(recipe, data.steps_per_epoch)
-        arithmetic = Arithmetic.of(recipe, group.device, dtype)
-        self.task = open_task(spec, data, arithmetic, context.run.detections)
-        self.learner = Learner(recipe, self.task, network, group, arithmetic, spec.versions.recipe)
+        self.arithmetic = Arithmetic.of(recipe, group.device, dtype)
+        self.task = self._make_task(self.arithmetic)
+        self.together = 0  # how many replicas share a forward; 0: not decided yet
+        self.learner = Learner(recipe, self.task, network, group, self.arithmetic, spec.versions.recipe)
         code = spec.versions.recipe
         self.schedule = timm_created.schedule(recipe, code) or own_parts.schedule(recipe, code)
         # (V, columns): the sums of each replica's forwards in this epoch. They are kept apart so that the total does
@@ -182,10 +185,16 @@ class Trainer:
         step = self.position.step
         self.learner.set_rate(self._rate(step))
         self.learner.set_no_aug(self.recipe.is_plain(step, self.data.steps_per_epoch))
-        for replica, batch in zip(self.replicas, itertools.islice(batches, len(self.replicas)), strict=True):
-            seed_forward(self.spec.seed, step, replica)
+        given: Iterator[Any] = itertools.islice(batches, len(self.replicas))
+        if not self.together:
+            given = self._decide_together(given)
+        for start in self.replicas[:: self.together]:
+            replicas = range(start, min(start + self.together, self.replicas.stop))
+            part = list(itertools.islice(given, len(replicas)))
             try:
-                self.learner.backward(batch, self.sums[replica], replica, self.replicas)
+                self.learner.backward(
+                    part, self.sums, replicas, self.replicas, partial(seed_forward, self.spec.seed, step)
+                )
             except (ValueError, RuntimeError, AssertionError, IndexError) as error:
                 if self._has_diverged():  # with NaN weights a detector may fail before it computes its loss
                     raise Diverged(f"the loss is not finite at step {step} or shortly before: {error}") from error
@@ -193,6 +202,22 @@ class Trainer:
         self.learner.update(step)
         self.position.step = step + 1
         self.context.beat()
+
+    def _decide_together(self, batches: Iterator[Any]) -> Iterator[Any]:
+        """Decide how many replicas share a forward, on the first of these batches; returns all of them."""
+        first = list(itertools.islice(batches, 2))
+        self.together = 1
+        if len(self.replicas) > 1 and isinstance(self.task, JointTask):
+            found = together(
+                self.spec, self.learner.network, first, cast(Any, self._make_task), self.arithmetic, len(self.replicas)
+            )
+            self.together = found.size
+            if found.reason:
+                log.info("%d of a step's %d forwards are joined: %s", found.size, len(self.replicas), found.reason)
+        return itertools.chain(first, batches)
+
+    def _make_task(self, arithmetic: Arithmetic) -> Task:
+        return open_task(self.spec, self.data, arithmetic, self.context.run.detections)
 
     def _rate(self, step: int) -> float:
         return learning_rate(self.recipe, step, self.data.steps_per_epoch, self.schedule)

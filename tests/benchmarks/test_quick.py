@@ -22,6 +22,7 @@ SAYS = {
     "detection_data": "of the peer's speed (goal: 1)",
     "detection_metrics": "largest difference in points of AP",
     "ingestion": "of the peer's speed (goal: 0.7)",
+    "joint_forward": "of one forward (goal >= 0.97)",
     "module_table": "| `ela` | 576 | 2,304 |",
     "modules": "x * gate",
     "report": "report --table ean:2 of 28 runs",

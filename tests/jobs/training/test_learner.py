@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+from functools import partial
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from attnctl.jobs.runtime.group import Group
 from attnctl.jobs.tasks.classify import Classify
 from attnctl.jobs.tasks.task import Arithmetic
 from attnctl.jobs.training.learner import Learner, has_other_code
+from attnctl.jobs.training.replicas import seed_forward
 from tests.jobs.training.training_workers import make_spec
 
 CPU = torch.device("cpu")
@@ -48,22 +50,27 @@ def batches(count: int = 2) -> list[tuple[Tensor, Tensor]]:
     return [(torch.randn(4, 3, 5, 5, generator=generator), torch.tensor([0, 1, 2, 3])) for _ in range(count)]
 
 
-def step(found: Learner, number: int = 0, given: list[tuple[Tensor, Tensor]] | None = None) -> Tensor:
-    """One optimizer step over a batch for each replica; the sums that were counted."""
+def step(
+    found: Learner, number: int = 0, given: list[tuple[Tensor, Tensor]] | None = None, *, together: bool = False
+) -> Tensor:
+    """One optimizer step over a batch for each replica, in a forward each or `together`; the sums that were counted."""
     given = given or batches()
     rows = torch.zeros(len(given), 2, dtype=torch.float64)
-    for replica, batch in enumerate(given):
-        found.backward(batch, rows[replica], replica, range(len(given)))
+    every = range(len(given))
+    for replicas in [every] if together else [every[number : number + 1] for number in every]:
+        part = given[replicas.start : replicas.stop]
+        found.backward(part, rows, replicas, every, partial(seed_forward, 0, number))
     found.update(number)
     return rows
 
 
-def test_a_step_uses_the_mean_gradient_of_all_replicas() -> None:
+@pytest.mark.parametrize("together", [False, True])
+def test_a_step_uses_the_mean_gradient_of_all_replicas(together: bool) -> None:
     found = learner()
     expected = copy.deepcopy(found.network)
     for images, labels in batches():
         (nn.functional.cross_entropy(expected(images), labels) / 2).backward()
-    rows = step(found)
+    rows = step(found, together=together)
     for mine, theirs in zip(found.network.parameters(), expected.parameters(), strict=True):
         assert theirs.grad is not None
         torch.testing.assert_close(mine, theirs - 0.1 * theirs.grad)
@@ -71,20 +78,21 @@ def test_a_step_uses_the_mean_gradient_of_all_replicas() -> None:
     assert (rows[:, 0] > 0).all()
 
 
-def test_only_the_first_replica_updates_running_statistics() -> None:
+@pytest.mark.parametrize("together", [False, True])
+def test_only_the_first_replica_updates_running_statistics(together: bool) -> None:
     found = learner()
-    step(found)
+    step(found, together=together)
     images = batches()[0][0]
     torch.testing.assert_close(found.network.get_buffer("norm.running_mean"), 0.1 * images.mean((0, 2, 3)))
 
 
 def test_a_penalty_counts_once_per_step_for_any_number_of_replicas() -> None:
-    for count in (1, 2):
+    for count, together in ((1, False), (2, False), (2, True)):
         without, penalised = learner(), learner(Penalised)
         weight = penalised.network.get_parameter("fc.weight").detach().clone()
         given = batches(1) * count
-        step(without, given=given)
-        step(penalised, given=given)
+        step(without, given=given, together=together)
+        step(penalised, given=given, together=together)
         difference = without.network.get_parameter("fc.weight") - penalised.network.get_parameter("fc.weight")
         torch.testing.assert_close(difference, 0.1 * 0.5 * weight.sign())
 
