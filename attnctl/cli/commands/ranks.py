@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from attnctl.cli import completion, context, output, output_files
+from attnctl.cli.drawing.options import FigureOptions
 from attnctl.cli.option_groups import Shown
 from attnctl.cli.reporting.options import FormatOptions, Rows, TrainedColumn, words_of
 from attnctl.values import SpecError
 
 if TYPE_CHECKING:
+    from attnctl.reports.figures.data import PrintStyle
     from attnctl.reports.mean_ranks import Ranking
 
 
@@ -32,6 +34,7 @@ def ranks(
         Path | None,
         typer.Option(help="Draw the critical-difference diagram: .pdf, .svg or .png.", metavar="FILE"),
     ] = None,
+    drawn: Annotated[FigureOptions, Shown(only=("width", "font"), defaults={"width": "column"})],
     written: Annotated[FormatOptions, Shown()],
     as_json: context.AsJson = False,
 ) -> None:
@@ -43,7 +46,7 @@ def ranks(
 
     Examples:
         attnctl ranks wide
-        attnctl ranks wide --diagram ranks.pdf
+        attnctl ranks wide --diagram ranks.pdf --width page
     """
     form = written.form(as_json=as_json)
     if written.macros:
@@ -56,6 +59,7 @@ def ranks(
         from attnctl.reports.figures import save
 
         save.check_ending(diagram)
+    printed = drawn.printed()
     title, found = _gathered(sweep, words_of(rows, "--rows"), metric)
     table = written.titled(mean_ranks.table(found, title))
     if written.file is not None:
@@ -70,7 +74,7 @@ def ranks(
     else:
         output.line(form.render(table).rstrip("\n"))
     if diagram is not None:
-        _draw(found, diagram)
+        _draw(found, diagram, printed)
 
 
 def _gathered(sweep: str | None, rows: tuple[str, ...], metric: str | None) -> tuple[str, Ranking]:
@@ -88,7 +92,7 @@ def _gathered(sweep: str | None, rows: tuple[str, ...], metric: str | None) -> t
     return f"{table.title}: ranks by {chosen}", mean_ranks.ranking(table, chosen, plain)
 
 
-def _draw(found: Ranking, file: Path) -> None:
+def _draw(found: Ranking, file: Path, printed: PrintStyle) -> None:
     from attnctl.reports.figures import save
     from attnctl.reports.figures.data import CriticalDifference
     from attnctl.reports.statistics.ranks import cliques
@@ -98,5 +102,5 @@ def _draw(found: Ranking, file: Path) -> None:
     drawing = CriticalDifference(
         names=found.names, ranks=tuple(means), distance=found.distance, cliques=tuple(cliques(means, found.distance))
     )
-    save.save(drawing, file)
+    save.save(drawing, file, printed)
     output.note(f"written: {file}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 
@@ -40,6 +41,12 @@ def test_the_table_and_the_diagram(workspace: Workspace, capsys: pytest.CaptureF
     assert "Friedman's test over 3 groups and 3 rows: chi-squared = 6.00" in out
     assert err.endswith(f"written: {diagram}\n")
     assert diagram.read_text().startswith("<?xml")
+    assert run(workspace, capsys, "wide", "--diagram", diagram, "--width", "100", "--font", "times")[0] == 0
+    root = ElementTree.parse(diagram).getroot()
+    assert float(root.attrib["width"].removesuffix("pt")) == pytest.approx(100 / 25.4 * 72)
+    texts = [element for element in root.iter() if element.tag.endswith("}text")]
+    assert texts
+    assert all("STIXGeneral" in text.attrib["style"] for text in texts)
 
 
 def test_every_format_has_the_notes(workspace: Workspace, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
@@ -56,6 +63,8 @@ def test_every_format_has_the_notes(workspace: Workspace, capsys: pytest.Capture
     [
         (("--metric", "top6"), "no such trained column: 'top6'"),
         (("--diagram", "x.jpg"), "unknown suffix '.jpg'"),
+        (("--width", "3in"), "--width '3in': use column, page, or millimetres"),
+        (("--font", "tims"), "did you mean 'times'?"),
         (("--macros",), "--macros applies to attnctl report"),
         (("wid",), "wid"),
     ],
