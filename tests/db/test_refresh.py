@@ -152,3 +152,18 @@ def test_a_settled_run_is_one_whose_folder_is_as_it_was_read(tmp_path: Path) -> 
         }
         workspace.run(SECOND.id).attempt(1).incarnation(0).exit(0).unlink()
         assert index.settled([SECOND.id]) == {}
+
+
+def test_twice_the_runs_need_no_more_statements(tmp_path: Path) -> None:
+    counts = set()
+    for count in (4, 8):
+        workspace = Workspace(tmp_path / str(count))
+        runs = _failed(workspace, count)
+        statements: list[str] = []
+        with open_index(workspace) as index:
+            with index.guarded() as store:
+                store.connection.set_trace_callback(statements.append)
+            index.refresh()
+            assert len(index.settled(runs)) == len(index.runs()) == count
+        counts.add(len(statements))
+    assert len(counts) == 1

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -78,8 +80,13 @@ def test_a_torn_index_does_not_keep_a_sweep_from_planning(tmp_path: Path) -> Non
     with open_index(workspace) as index:
         index.refresh()
     file = location(workspace)
-    head = file.read_bytes()[:4096]
-    file.write_bytes(head + bytes(file.stat().st_size - len(head)))
+    with closing(sqlite3.connect(file)) as connection:
+        query = "SELECT rootpage FROM sqlite_master WHERE name = 'stamp'"
+        ((page,),) = connection.execute(query).fetchall()
+        ((size,),) = connection.execute("PRAGMA page_size").fetchall()
+    content = bytearray(file.read_bytes())
+    content[(page - 1) * size : page * size] = bytes(size)
+    file.write_bytes(content)
     actions = [str(item.action) for item in plan.plan(workspace, specs, retry_failed=False)]
     assert actions == ["done", *["queued"] * 39]
 
