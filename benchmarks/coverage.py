@@ -3,7 +3,10 @@
 An interval of 95 % should hold it in 95 of 100 sweeps. Rows are normal, or skewed (exponential, as accuracies near
 their ceiling are); partners of one seed correlate. The true gain is 0.5 with a spread of 0.4.
 
-    python benchmarks/coverage.py [--quick] [--trials N] [--bootstraps N] [--write FILE]
+A second table is of predictions per image, where the same images are seen by all seeds. A fifth of the images is hard;
+on each of these the row is better or worse by 30 points besides the true gain of 2 points over all images.
+
+    python benchmarks/coverage.py [--quick] [--trials N] [--bootstraps N] [--images N] [--write FILE]
 """
 
 from __future__ import annotations
@@ -17,6 +20,7 @@ import numpy as np
 import numpy.typing as npt
 from arguments import Arguments
 
+from attnctl.reports.statistics import per_image
 from attnctl.reports.statistics.bootstrap import LEAST, bca
 from attnctl.reports.statistics.gains import gain
 
@@ -25,6 +29,19 @@ CORRELATIONS = (0.0, 0.5, 0.9)
 SHAPES: tuple[Literal["normal", "skewed"], ...] = ("normal", "skewed")
 GAIN, SPREAD = 0.5, 0.4
 HEADINGS = ("seeds", "correlation", "values", "paired t", "width", "Welch", "width", "BCa")
+IMAGES, IMAGE_GAIN, HARD, OWN = 500, 2.0, 0.2, 0.3
+"""Images of a simulated test set, the true gain in points, the share of hard images, and what each of them adds."""
+IMAGE_SPREADS = (0.0, 1.0)
+IMAGE_HEADINGS = (
+    "seeds",
+    "spread of the gain",
+    "seeds and images",
+    "width",
+    "seeds alone",
+    "width",
+    "p < 0.05 by chance",
+)
+RESAMPLES = 999
 BEGIN, END = "<!-- coverage: made by `make coverage` -->", "<!-- end of coverage -->"
 
 
@@ -55,8 +72,42 @@ def coverage(shape: Literal["normal", "skewed"], correlation: float, n: int, tri
     return [*cells, _share(boots) if boots else ""]
 
 
-def _share(found: list[tuple[float, float] | None]) -> str:
-    held = [interval is not None and interval[0] <= GAIN <= interval[1] for interval in found]
+def predictions(generator: np.random.Generator, seeds: int, spread: float, true_gain: float) -> npt.NDArray[np.int64]:
+    """Differences of two networks per seed and image. spread: of the gain between seeds, in points"""
+    hard = generator.random(IMAGES) < HARD
+    own = generator.choice((-OWN, OWN), size=IMAGES)
+    shift = generator.normal(true_gain, spread, size=(seeds, 1)) / 100 / HARD if spread else true_gain / 100 / HARD
+    theirs = np.where(hard, 0.5, 0.98)
+    ours = np.where(hard, 0.5 + own + shift, 0.98)
+    return per_image.differences(generator.random((seeds, IMAGES)) < ours, generator.random((seeds, IMAGES)) < theirs)
+
+
+def image_coverage(seeds: int, spread: float, trials: int) -> list[str]:
+    """A row of the second table: coverage and width over seeds and images, and over seeds alone; false positives."""
+    generator = np.random.default_rng(seeds)
+    drawn = [predictions(generator, seeds, spread, IMAGE_GAIN) for _ in range(trials)]
+    both = [per_image.interval(found, RESAMPLES) for found in drawn]
+    means = [100 * found.mean(axis=1) for found in drawn]
+    alone = [gain(dict(enumerate(map(float, row))), dict.fromkeys(range(seeds), 0.0)).interval for row in means]
+    null = [per_image.p_value(predictions(generator, seeds, spread, 0.0)) < 0.05 for _ in range(trials)]
+    widths = [[high - low for low, high in filter(None, found)] for found in (both, alone)]
+    cells = [str(seeds), f"{spread:g}"]
+    for found, width in zip((both, alone), widths, strict=True):
+        cells += [_share(found, IMAGE_GAIN), f"{np.mean(width):.2f}"]
+    return [*cells, f"{100 * np.mean(null):.1f} %"]
+
+
+def image_table(trials: int) -> Iterator[str]:
+    """The lines of the second table."""
+    yield "| " + " | ".join(IMAGE_HEADINGS) + " |"
+    yield "| " + " | ".join(["---:"] * len(IMAGE_HEADINGS)) + " |"
+    for seeds in SEEDS:
+        for spread in IMAGE_SPREADS:
+            yield "| " + " | ".join(image_coverage(seeds, spread, trials)) + " |"
+
+
+def _share(found: list[tuple[float, float] | None], true_gain: float = GAIN) -> str:
+    held = [interval is not None and interval[0] <= true_gain <= interval[1] for interval in found]
     return f"{100 * np.mean(held):.1f} %"
 
 
@@ -75,9 +126,10 @@ def main() -> None:
     arguments = Arguments(__doc__)
     arguments.size("trials", 4000, 400, "simulated sweeps")
     arguments.size("bootstraps", 500, 20, "of them, those with BCa intervals")
+    arguments.size("images", 300, 20, "simulated sweeps of the table of predictions per image")
     arguments.parser.add_argument("--write", type=Path, metavar="FILE", help="put the table into this Markdown file")
     given = arguments.read()
-    lines = list(table(given.trials, given.bootstraps))
+    lines = [*table(given.trials, given.bootstraps), "", *image_table(given.images)]
     print("\n".join(lines))
     if given.write is not None:
         text = given.write.read_text(encoding="utf-8")

@@ -14,6 +14,7 @@ from attnctl import datasets, models
 from attnctl.cli import completion, context, output
 from attnctl.cli.drawing import trained_networks
 from attnctl.cli.output_files import check_file
+from attnctl.cli.reporting import seeds_on_images
 from attnctl.cli.run_selection import chosen
 from attnctl.cli.sweeping.run_names import short_names
 from attnctl.cli.table_layout import Column
@@ -84,7 +85,7 @@ def eval_(
     The results are kept apart from the metrics of the run. For classifiers, a folder holds class folders, or corrupted
     copies of a test set as in ImageNet-C: CORRUPTION/SEVERITY/CLASS/IMAGE; metrics are then the mean over all
     corruptions and severities. ece is the expected calibration error. On images without corruptions, several runs are
-    compared image by image with the first one, by McNemar's exact test.
+    compared image by image with the first one, by McNemar's exact test; rows of several seeds also together.
 
     For detectors, a folder is in COCO's or VOC's layout; classes are matched by their names, and the metric is that of
     the run. The AP of each class is kept too, and `attnctl show` prints it.
@@ -116,10 +117,13 @@ def eval_(
         _write_classes(class_file, found.evaluations)
     if as_json:
         documents = [_document(run, evaluation) for run, evaluation in found.evaluations.items()]
-        output.document({"runs": documents, "pairs": _pairs(found.classified)})
+        rows = [row.to_json() for row in seeds_on_images.compare(found.classified, specs, short_names(specs))]
+        output.document({"runs": documents, "pairs": _pairs(found.classified), "rows": rows})
         return
     _print(found.evaluations, shown, short_names(specs) if len(specs) > 1 else {})
     _print_pairs(found.classified)
+    for row in seeds_on_images.compare(found.classified, specs, short_names(specs)):
+        output.prose(row.words())
     if by_class:
         _print_classes(found.evaluations)
     if confusion:
