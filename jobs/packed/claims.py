@@ -39,6 +39,10 @@ class Claims:
             if submissions.owner(self.attempt(task)) == self._job_id and not _has_ended(self.attempt(task)):
                 yield task
 
+    def may_take(self, *, others: bool) -> bool:
+        """Whether there are runs that this job has not looked at yet."""
+        return bool(self._own or (others and self._others))
+
     def take(self, *, others: bool) -> int | None:
         """Take the next run; None if none is left. others: also one that is meant for another job."""
         for tasks in (self._own, self._others) if others else (self._own,):

@@ -8,7 +8,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -40,7 +40,8 @@ _TAIL = 1 << 14
 class Command:
     """What starts a run of this job. srun: with the options that all steps have. worker: the command of its processes.
 
-    restart: how often SLURM has restarted the job.
+    restart: how often SLURM has restarted the job. runs_now: whether SLURM still runs this start of the job; None if it
+    does not answer.
     """
 
     srun: Sequence[str]
@@ -49,6 +50,7 @@ class Command:
     job_id: str
     node: str
     restart: int
+    runs_now: Callable[[], bool | None]
 
 
 class Step:
@@ -113,10 +115,10 @@ class Step:
                 self._cancelled_at = now
 
     def _end(self, code: int, *, stopping: bool) -> None:
-        if self.outdated:
-            self.interrupted = True
-            return
         exits = self.exits()
+        if self.outdated or (not exits and not self._command.runs_now()):
+            self.interrupted = True  # what SLURM says of the job decides
+            return
         cause = first_failure(exits)
         outcome = cause.outcome if cause is not None else ""
         cancelled = self.attempt.cancel.exists()

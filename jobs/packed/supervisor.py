@@ -116,6 +116,7 @@ class Supervisor:
             job_id=job.job_id,
             node=job.node,
             restart=job.restart,
+            runs_now=lambda: steps.runs_now(job.job_id, job.restart),
         )
         self._running: list[Step] = []
         self._ended: list[Step] = []
@@ -140,10 +141,15 @@ class Supervisor:
 
     def _take(self) -> bool:
         """Take the next run and start it; whether there was one."""
-        if self._closing or self._stop.received:
+        others = self._deadline.allows_more()
+        if self._closing or self._stop.received or not self._claims.may_take(others=others):
+            return False
+        if self._command.runs_now() is False:
+            log.info("SLURM does not run this start of the job any more")
+            self._closing = True
             return False
         try:
-            task = self._claims.take(others=self._deadline.allows_more())
+            task = self._claims.take(others=others)
             if task is not None:
                 self._start(task)
         except OSError as error:  # those that train go on

@@ -62,6 +62,20 @@ def memory(environ: Mapping[str, str], job_id: str, runs: int) -> list[str]:
     return [f"--mem={share(total, runs)}M"] if total else []
 
 
+def runs_now(job_id: str, restart: int) -> bool | None:
+    """Whether SLURM still runs this start of a job; None if it does not answer.
+
+    It does not if it took the node for lost: then it starts the job again elsewhere, although what the job has started
+    on this node may go on. restart: how often SLURM had restarted the job.
+    """
+    try:
+        text = run(["scontrol", "show", "job", "-o", job_id])
+    except CommandError:
+        return None
+    restarts = re.search(r"\bRestarts=(\d+)", text)
+    return "JobState=RUNNING" in text and (restarts is None or int(restarts[1]) == restart)
+
+
 def seconds_left(job_id: str) -> float | None:
     """The time that is left of a running job; None if it has no limit, or if SLURM does not answer."""
     try:

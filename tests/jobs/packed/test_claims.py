@@ -38,9 +38,12 @@ def observed(word: str, source: str) -> Observed:
 
 def test_a_job_takes_its_own_runs_then_those_whose_job_starts_last(job: Callable[[int], Claims]) -> None:
     first, second = job(0), job(1)
+    assert first.may_take(others=False)
     assert [first.take(others=False) for _ in range(3)] == [0, 1, None]
+    assert (first.may_take(others=False), first.may_take(others=True)) == (False, True)
     assert [first.take(others=True) for _ in range(2)] == [5, 4]
     assert [second.take(others=True) for _ in range(3)] == [2, 3, None]
+    assert not second.may_take(others=True)
     assert job(2).take(others=True) is None
     assert submissions.owner(first.attempt(5)) == "7_0"
 

@@ -25,7 +25,7 @@ def attempt(tmp_path: Path) -> Attempt:
     return found
 
 
-def start(attempt: Attempt, script: str) -> Step:
+def start(attempt: Attempt, script: str, *, runs_now: bool | None = True) -> Step:
     """A step whose processes are a shell script; its srun takes one option."""
     command = Command(
         srun=["sh", "-c", 'shift; exec "$@"', "srun"],
@@ -34,6 +34,7 @@ def start(attempt: Attempt, script: str) -> Step:
         job_id="7_0",
         node="node1",
         restart=0,
+        runs_now=lambda: runs_now,
     )
     return Step(command, attempt, 3)
 
@@ -126,6 +127,14 @@ def test_a_step_says_nothing_of_a_run_that_goes_on_in_a_later_start_of_the_job(a
     assert step.interrupted
 
 
+@pytest.mark.parametrize("runs_now", [False, None])
+def test_srun_that_loses_its_job_says_nothing_of_the_run(attempt: Attempt, runs_now: bool | None) -> None:
+    step = start(attempt, "echo 'srun: error: Node failure on node4'", runs_now=runs_now)
+    end(step)
+    assert [item.word for item in attempt.observations()] == ["RUNNING"]
+    assert step.interrupted
+
+
 def test_a_cancelled_run_is_asked_to_save(attempt: Attempt) -> None:
     step = start(attempt, f"trap 'echo asked; exit 0' {steps.STOP.name}; echo ready; while :; do sleep 0.05; done")
     while b"ready" not in attempt.worker_log.read_bytes():
@@ -137,7 +146,7 @@ def test_a_cancelled_run_is_asked_to_save(attempt: Attempt) -> None:
 
 
 def test_a_run_is_held(attempt: Attempt) -> None:
-    command = Command(srun=[], worker=[], environ={}, job_id="7_0", node="node1", restart=0)
+    command = Command(srun=[], worker=[], environ={}, job_id="7_0", node="node1", restart=0, runs_now=lambda: True)
     hold(command, attempt, "the same error in 3 runs: x")
     assert verdict(attempt).state is State.HELD
 

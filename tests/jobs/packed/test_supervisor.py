@@ -25,7 +25,7 @@ Specs = Callable[[int], list[RunSpec]]
 
 
 @pytest.fixture
-def job(config: Config, make_specs: Specs, monkeypatch: pytest.MonkeyPatch) -> Submitted:
+def job(config: Config, make_specs: Specs, monkeypatch: pytest.MonkeyPatch, fake: Fake) -> Submitted:
     """Three runs, two of which share the job 7_0, in whose environment this process is."""
     (done,) = submit(config, make_specs(3), Resources(), config.slurm, "local")
     submissions.change(config.workspace, done.tag, job_id="7", runs_per_job=2)
@@ -33,6 +33,7 @@ def job(config: Config, make_specs: Specs, monkeypatch: pytest.MonkeyPatch) -> S
     for name, value in (variables | {"MEM_PER_NODE": "2256", "JOB_NUM_NODES": "1", "NODEID": "0"}).items():
         monkeypatch.setenv(f"SLURM_{name}", value)
     monkeypatch.setenv("SLURMD_NODENAME", "node1")
+    fake.says("scontrol", "JobId=8 JobState=RUNNING Restarts=0")
     return done
 
 
@@ -105,6 +106,7 @@ def test_an_interrupted_job_takes_no_further_run_and_is_started_again(
     assert states(config, job) == [State.RUNNING, State.RUNNING, State.QUEUED]  # until SLURM says that the job waits
     assert not attempt(config, job, 2).owner.exists()
     monkeypatch.setenv("SLURM_RESTART_COUNT", "1")
+    fake.says("scontrol", "JobId=8 JobState=RUNNING Restarts=1")
     srun(fake, config, job, "completed", restart=1)
     assert run(config, job) == 0
     assert states(config, job) == [State.COMPLETED] * 3
@@ -121,11 +123,22 @@ def test_a_job_that_slurm_has_started_again_elsewhere_leaves_everything_to_that_
     assert not attempt(config, job, 2).owner.exists()
 
 
+def test_a_job_that_slurm_has_put_back_into_the_queue_takes_no_run(fake: Fake, config: Config, job: Submitted) -> None:
+    srun(fake, config, job, "completed")
+    fake.says("scontrol", "JobId=8 JobState=PENDING Restarts=1")
+    assert run(config, job) == 0
+    assert fake.calls("srun") == []
+    assert not attempt(config, job, 0).owner.exists()
+
+
 def test_where_slurm_does_not_requeue_each_run_says_how_it_continues(
     fake: Fake, config: Config, job: Submitted
 ) -> None:
     srun(fake, config, job, "timeout", requeued=True)
-    fake.does("scontrol", "echo 'Requested operation is presently disabled' >&2; exit 1")
+    fake.does(
+        "scontrol",
+        "[ $1 = show ] && { echo JobState=RUNNING; exit; }; echo 'operation is presently disabled' >&2; exit 1",
+    )
     assert run(config, job) == 0
     for task in range(2):
         (ended,) = attempt(config, job, task).incarnation(0).exits()
@@ -150,6 +163,7 @@ def test_a_run_that_was_completed_meanwhile_is_not_started_again(
         record = Exit(rank=0, at=time.time(), outcome=outcome, requeued=outcome == "preempted")
         write_atomic(attempt(config, job, task).incarnation(0).exit(0), record.encode())
     monkeypatch.setenv("SLURM_RESTART_COUNT", "1")
+    fake.says("scontrol", "JobId=8 JobState=RUNNING Restarts=1")
     srun(fake, config, job, "completed", restart=1)
     assert run(config, job) == 0
     assert [call.rpartition(" ")[2] for call in fake.calls("srun")] == ["2"]

@@ -25,6 +25,16 @@ def test_each_step_gets_its_share_of_the_memory(fake: Fake) -> None:
     assert steps.memory({}, "7_0", 3) == []
 
 
+def test_a_start_of_a_job_runs_as_long_as_slurm_does_not_start_the_job_again(fake: Fake) -> None:
+    fake.says("scontrol", "JobId=8 Requeue=1 Restarts=1 BatchFlag=2 JobState=RUNNING Reason=None")
+    assert steps.runs_now("7_0", 1) is True
+    assert steps.runs_now("7_0", 0) is False
+    fake.says("scontrol", "JobId=8 Requeue=1 Restarts=1 BatchFlag=2 JobState=PENDING Reason=BeginTime")
+    assert steps.runs_now("7_0", 1) is False
+    fake.does("scontrol", "exit 1")
+    assert steps.runs_now("7_0", 1) is None
+
+
 @pytest.mark.parametrize(("text", "seconds"), [("4:57", 297), ("1-00:00:01", 86401), ("UNLIMITED", None), ("", None)])
 def test_the_time_that_is_left_of_a_job_is_asked_for(fake: Fake, text: str, seconds: float | None) -> None:
     fake.says("squeue", f"{text}\n")
