@@ -36,13 +36,13 @@ class EMA(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """x: (B, C, H, W) -> the same shape."""
-        grouped = x.view(x.shape[0], self.groups, -1, *x.shape[2:])  # (B, G, C / G, H, W)
+        grouped = x.view(x.shape[0], self.groups, -1, x.shape[2], x.shape[3])  # (B, G, C / G, H, W)
         group = grouped.flatten(0, 1)
         strips = self.strips(torch.cat([group.mean(3), group.mean(2)], dim=2)[..., None]).sigmoid()
         high, wide = strips.split(x.shape[2:], dim=2)  # (B G, C / G, H, 1), (B G, C / G, W, 1)
         first, second = self.norm(group * high * wide.transpose(2, 3)), self.local(group)
         gate = (_mixed(first, second) + _mixed(second, first)).sigmoid().to(x.dtype)  # (B G, 1, H W)
-        return (grouped * gate.view(x.shape[0], self.groups, 1, *x.shape[2:])).flatten(1, 2)
+        return (grouped * gate.view(x.shape[0], self.groups, 1, x.shape[2], x.shape[3])).flatten(1, 2)
 
 
 def _mixed(weights: Tensor, values: Tensor) -> Tensor:

@@ -64,4 +64,7 @@ class SCSA(nn.Module):
     def _convolved(self, strip: Tensor) -> Tensor:
         """Each quarter of the channels by its convolution: (B, C, L) -> the same shape."""
         quarters = strip.chunk(4, dim=1)
-        return torch.cat([conv(quarter) for conv, quarter in zip(self.strips, quarters, strict=True)], dim=1)
+        convolved: list[Tensor] = []
+        for index, conv in enumerate(self.strips):  # TorchScript cannot zip them
+            convolved.append(conv(quarters[index]))
+        return torch.cat(convolved, dim=1)
