@@ -45,4 +45,4 @@ class MLCA(nn.Module):
         row = self.local(cells.transpose(1, 2).reshape(x.shape[0], 1, -1)).sigmoid()  # (B, 1, cells C)
         local = row.view(x.shape[0], -1, x.shape[1]).transpose(1, 2)  # (B, C, cells)
         gate = self.weight * local + (1 - self.weight) * whole.transpose(1, 2)
-        return x * functional.adaptive_avg_pool2d(gate.unflatten(2, (self.size, self.size)), x.shape[2:])
+        return x * functional.adaptive_avg_pool2d(gate.unflatten(2, (self.size, self.size)), (x.shape[2], x.shape[3]))

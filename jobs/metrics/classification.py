@@ -57,8 +57,8 @@ def _by_interval(
     interval = np.clip(np.ceil(confidence * bins).astype(int) - 1, 0, bins - 1)
     return (
         np.bincount(interval, minlength=bins),
-        np.bincount(interval, confidence, bins),
-        np.bincount(interval, right.astype(float), bins),
+        np.bincount(interval, confidence, bins).astype(np.float64),
+        np.bincount(interval, right.astype(float), bins).astype(np.float64),
     )
 
 

@@ -53,7 +53,8 @@ def averages(x: Tensor, extent: int) -> Tensor:
         for i in range(0, HEIGHT, extent)
         for j in range(0, WIDTH, extent)
     ]
-    return torch.stack(means, 2).unflatten(2, (-1, len(range(0, WIDTH, extent))))
+    map_of_means: Tensor = torch.stack(means, 2).unflatten(2, (-1, len(range(0, WIDTH, extent))))
+    return map_of_means
 
 
 @pytest.mark.parametrize("training", [True, False], ids=["train", "eval"])

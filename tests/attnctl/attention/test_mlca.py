@@ -27,7 +27,8 @@ def mlca(p: Given, x: Tensor, size: int, weight: float = 0.5) -> Tensor:
     rows = [cells[:, :, i, j] for i in range(size) for j in range(size)]
     local = sigmoid(across("local", torch.cat(rows, 1))).view(x.shape[0], size, size, -1).permute(0, 3, 1, 2)
     whole = sigmoid(across("whole", cells.mean((2, 3))))[:, :, None, None]
-    return x * functional.adaptive_avg_pool2d(weight * local + (1 - weight) * whole, x.shape[2:])
+    height, width = x.shape[2:]
+    return x * functional.adaptive_avg_pool2d(weight * local + (1 - weight) * whole, (height, width))
 
 
 @pytest.mark.parametrize("training", [True, False], ids=["train", "eval"])

@@ -82,4 +82,5 @@ def simulated(generator: np.random.Generator, *, seeds: int, images: int, spread
     better = np.where(hard, 0.14, 0.02) + shift
     worse = np.where(hard, 0.10, 0.02)
     chance = generator.random((seeds, images))
-    return (chance < better).astype(int) - (chance > 1 - worse).astype(int)
+    differences: npt.NDArray[np.int64] = (chance < better).astype(int) - (chance > 1 - worse).astype(int)
+    return differences
