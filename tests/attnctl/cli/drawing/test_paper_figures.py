@@ -45,7 +45,7 @@ def material(config: Config) -> Make:
 
 def test_the_maps_are_of_the_papers_layers_and_named_as_its_rows(config: Config, material: Make) -> None:
     drawn, values = paper_figures.cam(config, material("2"), [], "cpu", instead=False)
-    assert drawn.columns == ("image", "Plain, layer2", "Plain, layer3", "EAN, layer2", "EAN, layer3")
+    assert drawn.columns == ("image", "Plain\nlayer2", "Plain\nlayer3", "EAN\nlayer2", "EAN\nlayer3")
     assert (len(drawn.rows), values["method"]) == (2, "gradcam")
     assert [found["layer"] for found in values["maps"][::2]] == ["layer2", "layer3"] * 2
 
