@@ -188,7 +188,7 @@ def _row(need: Need, hours: Mapping[str, float], *, by_width: bool) -> Row:
         cells=(
             Cell(value=need.seeds),
             Cell(value=need.spread),
-            Cell(value=need.correlation),
+            Cell(value=need.correlation, printed="-" if need.correlation is None else ""),
             Cell(value=need.gap.mean, interval=interval(need.gap) if need.gap.spread is not None else None),
             Cell(printed=_count(need.for_width, need)),
             Cell(printed=_count(need.for_gap, need)),
@@ -215,6 +215,11 @@ def _notes(found: Sequence[Need], half_width: float, *, by_width: bool) -> Itera
         yield (
             "correlation: of a row with its baseline over the shared seeds. gap: mean difference, with the 95 % "
             "confidence interval of the paired t-test."
+        )
+    if any(need.kind == "paired" and need.correlation is None for need in found):
+        yield (
+            "A row with - has no correlation: that takes three shared seeds, and results of both the row and its "
+            "baseline that differ between seeds."
         )
     if "unpaired" in kinds:
         yield "Rows without a correlation share fewer than two seeds with their baseline."

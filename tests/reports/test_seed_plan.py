@@ -78,6 +78,17 @@ def test_equal_differences_cannot_be_planned() -> None:
     assert [cell.printed for cell in shown.groups[0].rows[0].cells[4:6]] == ["unknown", "unknown"]
 
 
+def test_a_baseline_that_does_not_vary_has_no_correlation_and_a_note_says_why() -> None:
+    report = comparison.build(rows([99.0, 99.0, 99.0, *ELA], ("none", "ela"), SEEDS))
+    (need,) = needs(report, "top1", 0.2, None)
+    assert (need.kind, need.correlation) == ("paired", None)
+    shown = seed_plan.table([need], "t", 0.2, {}, by_width=False, unit="GPU-hours")
+    assert shown.groups[0].rows[0].cells[2].printed == "-"
+    assert any(note.startswith("A row with - has no correlation") for note in shown.notes)
+    known = seed_plan.table(planned(), "t", 0.2, {}, by_width=False, unit="GPU-hours")
+    assert not any(note.startswith("A row with -") for note in known.notes)
+
+
 def test_the_column_can_be_named() -> None:
     report = comparison.build(rows(PLAIN, ("none",), SEEDS))
     assert metric_of(report, None) == "top1"
