@@ -91,6 +91,16 @@ def _check_regular(status: os.stat_result, path: Path) -> None:
 
 def write_atomic(path: Path, data: bytes, *, durable: bool = False, mode: int | None = None) -> None:
     """Replace the content of `path` atomically. durable: also survive a power cut; mode: permissions."""
+    with atomic_stream(path, durable=durable, mode=mode) as stream:
+        stream.write(data)
+
+
+@contextlib.contextmanager
+def atomic_stream(path: Path, *, durable: bool = False, mode: int | None = None) -> Iterator[io.BufferedWriter]:
+    """A stream for the new content of `path`, which replaces the old one atomically at the end of the block.
+
+    If the block raises, the old content stays. durable, mode: as in `write_atomic`.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     aside = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
     with _errors_name(path, aside):
@@ -98,7 +108,7 @@ def write_atomic(path: Path, data: bytes, *, durable: bool = False, mode: int | 
             with aside.open("wb") as stream:
                 if mode is not None:
                     os.fchmod(stream.fileno(), mode)
-                stream.write(data)
+                yield stream
                 if durable:
                     stream.flush()
                     os.fsync(stream.fileno())

@@ -2,8 +2,8 @@
 
     python benchmarks/checkpoint.py [--quick] [--backbone NAME] [--repeats N]
 
-The training stands still while a checkpoint is made: the state is copied to the CPU, encoded with its digest, written
-aside, fsynced and renamed. Beside it the disk's own limit: the same bytes written and fsynced, nothing else.
+The training stands still while a checkpoint is made: the state is copied to the CPU, streamed into a file aside and its
+digest, fsynced and renamed. Beside it the disk's own limit: the same bytes written and fsynced, nothing else.
 """
 
 from __future__ import annotations

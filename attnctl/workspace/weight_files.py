@@ -167,6 +167,8 @@ def _check_zip(stream: BinaryIO, size: int, classes: set[str]) -> None:
     limited: Any = _Limited(stream, size)
     with zipfile.ZipFile(limited) as archive:
         entries = archive.infolist()
+        for entry in entries:
+            del entry.CRC  # zipfile would compare it, but torch ignores it and need not write it (set_crc32_options)
         if any(entry.compress_type != zipfile.ZIP_STORED for entry in entries):
             raise ValueError("its content is compressed, which torch.save never does")
         if sum(entry.file_size for entry in entries) > size:

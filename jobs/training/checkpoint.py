@@ -9,14 +9,15 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import io
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, BinaryIO, cast
 
 import torch
 from torch import Tensor
 
-from attnctl.files import read_regular, write_atomic
+from attnctl.files import atomic_stream, read_regular
 from attnctl.workspace.checkpoints import COMMENT, KEPT, MARK, Name, located, stored
 from attnctl.workspace.layout import RunDir
 from attnctl.workspace.weight_files import check_archive
@@ -34,6 +35,7 @@ __all__ = [
     "on_cpu",
     "save",
     "stored",
+    "write",
 ]
 
 FORMAT = 1
@@ -44,14 +46,66 @@ class CheckpointError(ValueError):
     """The file is not a usable checkpoint of this run; the message contains its path and the reason."""
 
 
-def encode(state: dict[str, Any]) -> bytes:
-    """A state of tensors, numbers, strings and containers of these, as the bytes of a checkpoint file."""
-    stream = io.BytesIO()
-    torch.save(state, stream)
-    archive = stream.getvalue()
-    digest = hashlib.sha256(archive).hexdigest().encode()
+class _Digested:
+    """A stream that is written and digested at once, so that no copy of the whole content is made.
+
+    An error is kept: torch continues to write after it, and raises one of its own.
+    """
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream, self.digest = stream, hashlib.sha256()
+        self.error: OSError | None = None
+
+    def write(self, data: bytes | memoryview) -> int:
+        """Write and digest these bytes."""
+        if self.error is None:
+            self.digest.update(data)
+            try:
+                self._stream.write(data)
+            except OSError as error:
+                self.error = error
+                raise
+        return len(data)
+
+    def flush(self) -> None:
+        """Do nothing: whoever opened the stream flushes it."""
+
+
+def write(state: dict[str, Any], stream: BinaryIO) -> None:
+    """Write a state of tensors, numbers, strings and containers of these as a checkpoint file; raises OSError.
+
+    stream: empty; it can seek.
+    """
+    digested = _Digested(stream)
+    with _without_crc32():
+        try:
+            torch.save(state, cast(IO[bytes], digested))
+        except RuntimeError:
+            if digested.error is None:
+                raise
+    if digested.error is not None:
+        raise digested.error
     # The last two bytes of a zip archive are the length of its comment, so far 0 (APPNOTE.TXT, 4.3.16).
-    return b"".join((archive[:-2], COMMENT.to_bytes(2, "little"), MARK, digest))
+    stream.seek(-2, os.SEEK_CUR)
+    stream.write(COMMENT.to_bytes(2, "little") + MARK + digested.digest.hexdigest().encode())
+
+
+@contextlib.contextmanager
+def _without_crc32() -> Iterator[None]:
+    """Inside the block torch.save does not compute the archive's CRC32, which torch.load ignores: SHA-256 is kept."""
+    before = torch.serialization.get_crc32_options()
+    torch.serialization.set_crc32_options(False)
+    try:
+        yield
+    finally:
+        torch.serialization.set_crc32_options(before)
+
+
+def encode(state: dict[str, Any]) -> bytes:
+    """The bytes of a checkpoint file; see `write`."""
+    stream = io.BytesIO()
+    write(state, stream)
+    return stream.getvalue()
 
 
 def decode(data: bytes, source: object) -> dict[str, Any]:
@@ -82,13 +136,14 @@ def save(run: RunDir, name: Name, state: dict[str, Any], keep: int = KEPT) -> tu
 
     Raises OSError; then the earlier checkpoints still exist.
     """
-    data = encode({**state, "format": FORMAT, "spec": run.id, "step": name.step})
     path = run.checkpoints / str(name)
-    write_atomic(path, data, durable=True)
+    with atomic_stream(path, durable=True) as stream:
+        write({**state, "format": FORMAT, "spec": run.id, "step": name.step}, stream)
+        size = stream.tell()
     for old in stored(run)[keep:]:
         with contextlib.suppress(FileNotFoundError):
             old.unlink()
-    return path, len(data)
+    return path, size
 
 
 def load(path: Path, run: RunDir) -> dict[str, Any]:

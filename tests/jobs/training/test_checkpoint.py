@@ -1,5 +1,6 @@
 """Checkpoints: whole or not at all, verified, never another run's."""
 
+import errno
 import hashlib
 import io
 import os
@@ -7,12 +8,14 @@ import pickle
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
 from attnctl.jobs.training import checkpoint
 from attnctl.jobs.training.checkpoint import CheckpointError, Name
+from attnctl.workspace import checkpoints, weight_files
 from attnctl.workspace.checkpoints import COMMENT, MARK
 from attnctl.workspace.layout import RunDir, Workspace
 
@@ -88,6 +91,34 @@ def test_a_failed_save_keeps_the_earlier_checkpoints(run: RunDir, monkeypatch: p
     aside.touch()
     checkpoint.clean(run)
     assert not aside.exists()
+
+
+class Full(io.BytesIO):
+    """A file on a disk that is full after some bytes."""
+
+    def write(self, data: Any, /) -> int:
+        if self.tell() + len(data) > 2000:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return super().write(data)
+
+
+def test_an_error_of_the_disk_stays_what_it_is() -> None:
+    """torch continues to write after it, and raises one of its own."""
+    with pytest.raises(OSError, match="No space left") as raised:
+        checkpoint.write({"network": torch.zeros(10_000)}, Full())
+    assert raised.value.errno == errno.ENOSPC
+
+
+def test_a_checkpoint_with_and_without_crc32_can_be_read(run: RunDir) -> None:
+    """torch computes it by default, as attnctl did; only saving checkpoints is without."""
+    assert torch.serialization.get_crc32_options()
+    state = {**STATE, "format": checkpoint.FORMAT}
+    for data in (saved(state), checkpoint.encode(state)):
+        assert torch.equal(checkpoint.decode(data, "x.pt")["network"]["w"], STATE["network"]["w"])  # type: ignore[index]
+    assert torch.serialization.get_crc32_options()
+    path, _ = checkpoint.save(run, Name((1, 0), 7), STATE)
+    assert checkpoints.is_undamaged(path)
+    assert weight_files.check(path).classes
 
 
 def test_only_the_newest_token_may_save(run: RunDir) -> None:
