@@ -67,8 +67,8 @@ def close(found: Tensor, expected: Tensor) -> None:
 def test_a_module_gives_what_separate_forwards_give(module: str) -> None:
     torch.manual_seed(0)
     for hyperparameters in (*FITTING.get(module, [{}]), *OTHER.get(module, [])):
-        made = attention.create(module, 16, (8, 8), **hyperparameters)
-        hold(nn.Sequential(nn.Conv2d(16, 16, 1), made), images(16, 8))
+        made = attention.create(module, 64, (8, 8), **hyperparameters)
+        hold(nn.Sequential(nn.Conv2d(16, 64, 1), made), images(16, 8))
 
 
 @pytest.mark.parametrize("backbone", ["resnet20", "mobilenext", "shufflenet_v2_cifar"])
