@@ -2,32 +2,31 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from attnctl.metrics import BY_KEY
-from attnctl.reports.selection import with_columns
 from attnctl.reports.significance import GAIN
-from attnctl.reports.table import ReportTable, all_rows, marks_of
+from attnctl.reports.table import ReportTable, all_rows
 from attnctl.units import quantity
 
 SEEDS = "seeds"
 
 
-def brief(table: ReportTable) -> ReportTable:
-    """The table with the metric that decides, its gain, parameters, MACs and speed.
+def brief(table: ReportTable) -> tuple[str, ...]:
+    """The metric that decides, its gain, parameters, MACs and speed; the number of seeds only where rows differ."""
+    alike = len(_counts(table)) == 1
+    return tuple(
+        column.name for column in table.columns if _is_usual(column.name) and not (column.name == SEEDS and alike)
+    )
 
-    The number of seeds becomes a note where all rows have the same. Footnotes of what is left out go too.
-    """
+
+def seeds_note(table: ReportTable) -> str:
+    """The number of seeds in words, instead of its column; empty where rows differ, and of one seed."""
+    counts = _counts(table)
+    return f"{quantity(int(counts.pop() or 0), 'seed')} in each row." if len(counts) == 1 else ""
+
+
+def _counts(table: ReportTable) -> set[float | None]:
     keys = [column.name for column in table.columns]
-    counts = {row.cells[keys.index(SEEDS)].value for _, row in all_rows(table)} if SEEDS in keys else set()
-    alike = len(counts) == 1
-    kept = [key for key in keys if _is_usual(key) and not (key == SEEDS and alike)]
-    if not kept or kept == keys:
-        return table
-    made = with_columns(table, kept)
-    used = marks_of(made)
-    notes = (*table.notes, f"{quantity(int(counts.pop() or 0), 'seed')} in each row.") if alike else table.notes
-    return replace(made, notes=notes, footnotes=tuple(note for note in table.footnotes if note.mark in used))
+    return {row.cells[keys.index(SEEDS)].value for _, row in all_rows(table)} if SEEDS in keys else set()
 
 
 def _is_usual(key: str) -> bool:

@@ -9,7 +9,7 @@ from statistics import fmean, stdev
 
 from attnctl.metrics import BY_KEY
 from attnctl.reports.report import Report
-from attnctl.reports.table import Cell, ReportColumn, Row
+from attnctl.reports.table import Cell, ReportColumn, ReportTable, Row
 
 
 @dataclass(frozen=True)
@@ -23,14 +23,17 @@ class EvaluatedRuns:
 def with_evaluations(report: Report, found: Mapping[str, EvaluatedRuns]) -> Report:
     """The report with a column for each data set, after the others."""
     columns = tuple(_column(dataset, runs.metric) for dataset, runs in found.items())
-    table = report.table
 
     def row(made: Row) -> Row:
         runs = list(dict.fromkeys(run for cell in made.cells for run in cell.runs))
         return replace(made, cells=(*made.cells, *(_cell(runs, of_set.values) for of_set in found.values())))
 
-    groups = tuple(replace(group, rows=tuple(map(row, group.rows))) for group in table.groups)
-    return replace(report, table=replace(table, columns=(*table.columns, *columns), groups=groups))
+    def table(made: ReportTable) -> ReportTable:
+        groups = tuple(replace(group, rows=tuple(map(row, group.rows))) for group in made.groups)
+        return replace(made, columns=(*made.columns, *columns), groups=groups)
+
+    printed = table(report.printed) if report.printed is not None else None
+    return replace(report, table=table(report.table), printed=printed)
 
 
 def _column(dataset: str, metric: str) -> ReportColumn:

@@ -30,6 +30,9 @@ class Format:
     variants: Mapping[str, str] = field(default_factory=dict)
     """Other renderers by the name of the option that asks for them."""
 
+    read: bool = True
+    """Whether people read it, as opposed to programs."""
+
     @property
     def printed(self) -> bool:
         """Whether it is LaTeX's table, for a page."""
@@ -54,8 +57,8 @@ FORMATS: Mapping[str, Format] = {
         variants={"standalone": "attnctl.reports.latex:render_standalone", "macros": "attnctl.reports.macros:render"},
     ),
     "html": Format("attnctl.reports.html:render", (".html", ".htm"), page=True),
-    "csv": Format("attnctl.reports.tabular:render_csv", (".csv",)),
-    "json": Format("attnctl.reports.tabular:render_json", (".json",)),
+    "csv": Format("attnctl.reports.tabular:render_csv", (".csv",), read=False),
+    "json": Format("attnctl.reports.tabular:render_json", (".json",), read=False),
 }
 
 

@@ -11,11 +11,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from attnctl.reports.table import Cell, Footnote, Group, ReportColumn, ReportTable, all_rows, one_line, spans, texts
-from attnctl.reports.tex import escape
+from attnctl.reports.tex import escape, subscripted
+
+PLUS_MINUS = r" \pm "
 
 _NUMBER = re.compile(r"([+-]?)(\d+)((?:\.\d+)?)")
-
-_SUBSCRIPT = re.compile(r"\b(AP)(50|75|S|M|L)\b")
 
 
 def tabular(table: ReportTable, said: States, *, cite: bool = False) -> Iterator[str]:
@@ -49,7 +49,7 @@ def _headings(table: ReportTable) -> Iterator[str]:
 
 def _heading(text: str) -> str:
     """A column's heading; AP50 has its threshold as a subscript, as in papers."""
-    return _SUBSCRIPT.sub(r"\1$_{\\mathrm{\2}}$", escape(text))
+    return subscripted(escape(text))
 
 
 def _group(group: Group, table: ReportTable, layouts: Sequence[_Layout], said: States, *, cite: bool) -> Iterator[str]:
@@ -80,8 +80,8 @@ def _cell_text(text: str) -> str:
 
 
 def citation(key: str) -> str:
-    r"""A key of a bibliography: what \cite takes as it is."""
-    return re.sub(r"[^\w:.+/-]", "", key, flags=re.ASCII)
+    r"""A key of a bibliography, or several with commas: what \cite takes as it is."""
+    return re.sub(r"[^\w:.+/,-]", "", key, flags=re.ASCII)
 
 
 def superscript(marks: Sequence[str]) -> str:
@@ -138,7 +138,7 @@ class _Layout:
         """What the cells of a column have."""
         found = [match for cell in cells if (match := _NUMBER.fullmatch(column.show_number(cell)))]
         signs = {match[1] for match in found} - {""}
-        spread = max(map(column.show_spread, cells), key=len, default="")
+        spread = max((column.show_beside(cell, PLUS_MINUS) for cell in cells), key=len, default="")
         interval = max(map(column.show_interval, cells), key=len, default="")
         marks = max((_together(cell) for cell in cells if column.show_number(cell)), key=len, default="")
         return cls(
@@ -181,18 +181,18 @@ class _Layout:
         return rf"\phantom{{{missing}}}" if missing else ""
 
     def _number(self, cell: Cell, match: re.Match[str]) -> str:
-        own, interval = self.column.show_spread(cell), self.column.show_interval(cell)
+        own, interval = self.column.show_beside(cell, PLUS_MINUS), self.column.show_interval(cell)
         signed = f"{{{match[0]}}}" if match[1] else match[0]  # a sign after something would be an operation
-        number = signed + (rf" \pm {own}" if own else "")
+        number = signed + own
         shown = rf"\mathbf{{{number}}}" if cell.best else rf"\underline{{{number}}}" if cell.second else number
         return shown + (rf"\ {interval}" if interval else "")
 
     def _right(self, cell: Cell, match: re.Match[str]) -> str:
         """Blanks for what the widest cell has more; the room for marks is everyone's, as marks take none."""
-        own, interval = self.column.show_spread(cell), self.column.show_interval(cell)
+        own, interval = self.column.show_beside(cell, PLUS_MINUS), self.column.show_interval(cell)
         missing = self.decimals[len(match[3]) :]
         if self.spread:
-            missing += "0" * (len(self.spread) - len(own)) if own else rf"{{}}\pm {self.spread}"
+            missing += "0" * (len(self.spread) - len(own)) if own else f"{{}}{self.spread.lstrip()}"
         if self.interval:
             missing += "0" * (len(self.interval) - len(interval)) if interval else rf"\ {self.interval}"
         room = superscript((self.marks,)) if len(self.marks) > 1 else ""

@@ -16,7 +16,7 @@ from typing import Any
 from attnctl.db import RunRow
 from attnctl.files import open_regular, write_atomic
 from attnctl.reports.report import Report
-from attnctl.reports.table import all_rows
+from attnctl.reports.table import ReportTable, all_rows
 from attnctl.units import plural, quantity
 from attnctl.values import SpecError, comma_join
 from attnctl.workspace import untrusted_json
@@ -65,6 +65,7 @@ def write(path: Path, report: Report, rows: Sequence[RunRow], request: Mapping[s
         "names": report.names,
         "warnings": report.warnings,
         "table": report.table.to_json(),
+        "printed": report.printed.to_json() if report.printed is not None else None,
     }
     data = json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False).encode() + b"\n"
     if len(data) > LARGEST:
@@ -102,20 +103,25 @@ def read(path: Path) -> Lock | None:
 
 def _check_consistent(lock: Lock) -> None:
     """Raise ValueError unless the parts of a lock fit together, as those of every lock that was written do."""
-    table = lock.report.table
-    rows = [row for _, row in all_rows(table)]
     if not 0 <= lock.made <= _LAST_MOMENT:
         raise ValueError(f"made is {lock.made}")
-    if len(lock.report.names) != len(rows):
-        raise ValueError(f"it has {quantity(len(rows), 'row')} and {quantity(len(lock.report.names), 'name')}")
+    for table in filter(None, (lock.report.table, lock.report.printed)):
+        _check_table(table, len(lock.report.names))
+    for run, record in lock.runs.items():
+        if not all(untrusted_json.fits(record.get(name), hint, math.inf) for name, hint in _RECORD.items()):
+            raise ValueError(f"run {run[:80]} has no {comma_join(list(_RECORD))}")
+
+
+def _check_table(table: ReportTable, names: int) -> None:
+    """Raise ValueError unless a table can be drawn. names: of its rows."""
+    rows = [row for _, row in all_rows(table)]
+    if names != len(rows):
+        raise ValueError(f"it has {quantity(len(rows), 'row')} and {quantity(names, 'name')}")
     if any(len(row.cells) != len(table.columns) or len(row.header) != len(table.headers) for row in rows):
         raise ValueError("a row has another number of cells than the table has columns")
     for column in table.columns:
         if not 0 <= column.decimals <= _MOST_DECIMALS or not column.scale:
             raise ValueError(f"column {column.name[:80]} has {column.decimals} decimals and scale {column.scale}")
-    for run, record in lock.runs.items():
-        if not all(untrusted_json.fits(record.get(name), hint, math.inf) for name, hint in _RECORD.items()):
-            raise ValueError(f"run {run[:80]} has no {comma_join(list(_RECORD))}")
 
 
 def check_request(path: Path, lock: Lock, request: Mapping[str, str]) -> None:

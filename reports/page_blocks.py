@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 
+from attnctl.reports.selection import with_places
 from attnctl.reports.table import Group, ReportTable, all_rows, spans
 
 LINE, COLUMN = 79, 53
@@ -63,7 +63,7 @@ def _by_columns(table: ReportTable) -> list[ReportTable]:
             parts[-1] += piece
         else:
             parts.append(list(piece))
-    return [table] if len(parts) == 1 else [_columns(table, places) for places in parts]
+    return [table] if len(parts) == 1 else [with_places(table, places) for places in parts]
 
 
 def characters(table: ReportTable) -> int:
@@ -87,12 +87,3 @@ def _characters(table: ReportTable, place: int) -> int:
         for cell in cells
     ]
     return 2 + max(map(len, [column.heading, *shown]))
-
-
-def _columns(table: ReportTable, places: Sequence[int]) -> ReportTable:
-    """The table with these columns only."""
-    groups = [
-        replace(group, rows=tuple(replace(row, cells=tuple(row.cells[at] for at in places)) for row in group.rows))
-        for group in table.groups
-    ]
-    return replace(table, columns=tuple(table.columns[at] for at in places), groups=tuple(groups))

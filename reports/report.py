@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 
 from attnctl.reports.table import ReportTable, Row, all_rows
@@ -14,12 +14,19 @@ from attnctl.values import SpecError, did_you_mean
 class Report:
     """names: what commands call the rows, in order: in a paper's table the texts alone, such as +SE, are not unique.
 
-    warnings: one line each, where a comparison is not fair
+    warnings: one line each, where a comparison is not fair. printed: the table with the columns of a printed page;
+    None: those of `table`
     """
 
     table: ReportTable
     names: tuple[str, ...]
     warnings: tuple[str, ...] = ()
+    printed: ReportTable | None = None
+
+    def labelled(self, label: str) -> Report:
+        """The report with this label, for references and macros."""
+        printed = replace(self.printed, label=label) if self.printed is not None else None
+        return replace(self, table=replace(self.table, label=label), printed=printed)
 
     def rows(self) -> Iterator[tuple[str, Row]]:
         """The rows by their names."""

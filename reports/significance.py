@@ -1,15 +1,16 @@
 """What a table's differences to the baseline tell: how they were computed, and which are significant.
 
-Pairs are tested by the sign-flip test, corrected by Holm over all comparisons of the table; rows that are not paired by
-Dunnett's test, which corrects over the rows of a group. A metric's cell gets the mark.
+Pairs are tested by the sign-flip test, corrected by Holm over all comparisons in the metric that decides; rows that are
+not paired by Dunnett's test, which corrects over the rows of a group. A metric's cell gets the mark.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from attnctl.metrics import BY_KEY
 from attnctl.reports.statistics.bootstrap import LEAST, bca
 from attnctl.reports.statistics.corrections import dunnett, holm
 from attnctl.reports.statistics.gains import Gain, superiority
@@ -52,28 +53,63 @@ class Comparisons:
     corrected: Mapping[Place, float] = field(default_factory=dict)
     pairs: Mapping[Place, int] = field(default_factory=dict)
 
-    @property
-    def possible(self) -> bool:
-        """Whether a paired difference of this table can be significant at all."""
-        return len(self.pairs) * least_p(max(self.pairs.values(), default=0)) <= LEVEL
+    families: tuple[Family, ...] = ()
 
-    def notes(self) -> Iterator[str]:
-        """How the rows were tested against the baseline, or why they could not be."""
-        if self.pairs and self.possible:
-            yield (
-                f"Tests against {self.baseline}: the sign-flip test over the shared seeds, with Holm's correction over "
-                f"the {quantity(len(self.pairs), 'comparison')} of the table."
-            )
-        elif self.pairs:
-            most, number = max(self.pairs.values()), len(self.pairs)
+    def notes(self, columns: Collection[str] | None = None) -> Iterator[str]:
+        """How the rows were tested against the baseline, or why they could not be. columns: the shown ones, or all."""
+        shown = [family for family in self.families if columns is None or family.is_in(columns)]
+        tested = [family for family in shown if family.possible]
+        if tested:
+            several = [self._comparisons(family) for family in tested if family.comparisons > 1]
+            holm_words = f", with Holm's correction over {', and over '.join(several)}" if several else ""
+            yield f"Tests against {self.baseline}: the sign-flip test over the shared seeds{holm_words}."
+        same: dict[tuple[int, int], list[Family]] = defaultdict(list)
+        for family in shown:
+            if not family.possible:
+                same[family.comparisons, family.pairs].append(family)
+        for (number, most), families in same.items():
             corrected = min(1.0, number * least_p(most))
-            holm_words = f" ({corrected:.2g} after Holm's correction over {number} comparisons)" if number > 1 else ""
+            over = " or in ".join(family.title for family in families)
+            comparisons = f"{number} comparisons{f' in {over}' if len(self.families) > 1 else ''}"
+            holm_words = f" ({corrected:.2g} after Holm's correction over {comparisons})" if number > 1 else ""
             yield (
                 f"Not tested against {self.baseline}: with {quantity(most, 'seed')} the sign-flip test has "
                 f"p >= {least_p(most):.4g}{holm_words}; {least_pairs(number)} seeds would do."
             )
         if self.corrected.keys() - self.pairs.keys():
             yield f"Rows that are not paired: Dunnett's test against {self.baseline}, for each group and column."
+
+    def _comparisons(self, family: Family) -> str:
+        where = f"in {family.title}" if len(self.families) > 1 else "of the table"
+        return f"the {quantity(family.comparisons, 'comparison')} {where}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Family:
+    """The paired comparisons that Holm's correction is over: those in the metric that decides, or all others.
+
+    metrics: names of columns -> their titles. pairs: the most that a comparison has
+    """
+
+    metrics: Mapping[str, str]
+    comparisons: int
+    pairs: int
+
+    @property
+    def possible(self) -> bool:
+        """Whether one of the differences can be significant at all."""
+        return self.comparisons * least_p(self.pairs) <= LEVEL
+
+    @property
+    def title(self) -> str:
+        """Its metrics: `top-1`, or `AP50 and AP75`."""
+        return " and ".join(self.metrics.values())
+
+    def is_in(self, columns: Collection[str]) -> bool:
+        """Whether one of its metrics, or a difference in it, is shown."""
+        return any(
+            name.partition(".")[0] in self.metrics or name.removesuffix(GAIN) in self.metrics for name in columns
+        )
 
 
 def with_marks(table: ReportTable, baseline: str, *, statistics: bool = False) -> tuple[ReportTable, Comparisons]:
@@ -96,7 +132,15 @@ def _tests(table: ReportTable, baseline: str) -> Comparisons:
     found = dict(_gains(table))
     pairs = {place: len(cell.values) for place, cell in found.items() if cell.method == "paired"}
     p = {place: p_value(_differences(found[place])) for place in pairs}
-    corrected: dict[Place, float] = dict(zip(p, holm(list(p.values())), strict=True))
+    metrics = {column.name: column.title for column in table.columns}
+    corrected: dict[Place, float] = {}
+    families: list[Family] = []
+    for places in _families(table, pairs):
+        corrected.update(zip(places, holm([p[place] for place in places]), strict=True))
+        names = dict.fromkeys(table.columns[place[2]].name.removesuffix(GAIN) for place in places)
+        titles = {name: metrics.get(name, name) for name in names}
+        most = max(pairs[place] for place in places)
+        families.append(Family(metrics=titles, comparisons=len(places), pairs=most))
     others: dict[object, list[Place]] = defaultdict(list)
     for place, cell in found.items():
         if cell.method == "welch":
@@ -104,7 +148,19 @@ def _tests(table: ReportTable, baseline: str) -> Comparisons:
     for places in others.values():
         values = dunnett([found[place].values for place in places], found[places[0]].baseline)
         corrected.update({place: value for place, value in zip(places, values, strict=True) if value is not None})
-    return Comparisons(baseline=baseline, p=p, corrected=corrected, pairs=pairs)
+    return Comparisons(baseline=baseline, p=p, corrected=corrected, pairs=pairs, families=tuple(families))
+
+
+def _families(table: ReportTable, pairs: Iterable[Place]) -> Iterator[list[Place]]:
+    """The comparisons in the metric that decides, which is known beforehand; then all others, such as those in top-5.
+
+    In a paper's table each trained column decides.
+    """
+    found: dict[bool, list[Place]] = {False: [], True: []}
+    for place in pairs:
+        metric = BY_KEY.get(table.columns[place[2]].name.removesuffix(GAIN))
+        found[metric is not None and not metric.decides].append(place)
+    return (places for places in found.values() if places)
 
 
 def _gains(table: ReportTable) -> Iterator[tuple[Place, Cell]]:
@@ -202,7 +258,7 @@ def gain_notes(table: ReportTable, tests: Comparisons) -> Iterator[str]:
     if places:
         yield from _interval_notes(table, places, tests.baseline)
     if places or any(cell.marks for _, row in all_rows(table) for cell in row.cells):
-        yield from tests.notes()
+        yield from tests.notes([column.name for column in table.columns])
     if "better" in parts:
         yield f"P(A > B): the share of the seeds in which a row is better than {tests.baseline}; ties count half."
     if "p" in parts:

@@ -30,6 +30,10 @@ class ReportColumn:
     """Which value of a group is the best one; None: none is."""
     measured: bool = False
     """It differs between seeds, so that it has a mean, a spread and what is still missing."""
+    counted: bool = False
+    """It is counted from the network: the same for every seed."""
+    parentheses: bool = False
+    """The spread stands in parentheses, in units of the last digit."""
 
     @property
     def heading(self) -> str:
@@ -48,6 +52,13 @@ class ReportColumn:
     def show_spread(self, cell: Cell) -> str:
         """A cell's spread as it is shown; empty where there is none."""
         return "" if cell.spread is None else f"{cell.spread / self.scale:.{self.decimals}f}"
+
+    def show_beside(self, cell: Cell, plus_minus: str) -> str:
+        """A cell's spread as it stands after the number: ` ± 0.12`, or `(12)`; empty where there is none."""
+        text = self.show_spread(cell)
+        if not text or not self.parentheses:
+            return plus_minus + text if text else ""
+        return f"({text.replace('.', '').lstrip('0') or '0'})"
 
     def show_interval(self, cell: Cell) -> str:
         """A cell's confidence interval as it is shown; empty where there is none."""
@@ -93,6 +104,15 @@ class Cell:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Fact:
+    """What a row or a group is of: axis `backbone`, value `resnet20` as a user types it, shown as `ResNet-20`."""
+
+    axis: str
+    value: str
+    shown: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class Row:
     """A row: the texts of its header, one per header column, and a cell per column."""
 
@@ -104,6 +124,8 @@ class Row:
     """The key of its source in a bibliography."""
     settings: tuple[tuple[str, str], ...] = ()
     """The hyperparameters of its module, as a user types them."""
+    facts: tuple[Fact, ...] = ()
+    """The module, the placement and the hyperparameters that tell the rows of a comparison apart."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,6 +134,15 @@ class Group:
 
     title: str
     rows: tuple[Row, ...]
+    facts: tuple[Fact, ...] = ()
+    """The network, the data set, and what else its rows have in common."""
+
+
+def group_title(facts: Sequence[Fact]) -> str:
+    """Such as `ResNet-20 on CIFAR-10, lr=0.1`."""
+    shown = {fact.axis: fact.shown for fact in facts}
+    where = " on ".join(shown.pop(axis) for axis in ("backbone", "dataset") if axis in shown)
+    return ", ".join(filter(None, (where, *shown.values())))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -183,17 +214,19 @@ def spans(columns: Sequence[ReportColumn]) -> list[Span]:
 def texts(row: Row, columns: Sequence[ReportColumn], plus_minus: str) -> list[tuple[str, str]]:
     """Each cell as its number or words, with its spread, and its state; either may be empty.
 
-    A state that stands in the row already is not said again. plus_minus: what stands between mean and spread.
+    A state of the same runs that stands in the row already is not said again. plus_minus: what stands between mean and
+    spread.
     """
     found: list[tuple[str, str]] = []
+    told: set[tuple[str, tuple[str, ...]]] = set()
     for cell, column in zip(row.cells, columns, strict=True):
         number = column.show_number(cell)
-        if number and cell.spread is not None:
-            number += plus_minus + column.show_spread(cell)
+        if number:
+            number += column.show_beside(cell, plus_minus)
         if cell.interval is not None:
             number = f"{number} {column.show_interval(cell)}".lstrip()
-        said = any(cell.state == state for _, state in found)
-        found.append((number, "" if said else cell.state))
+        found.append((number, "" if (cell.state, cell.runs) in told else cell.state))
+        told.add((cell.state, cell.runs))
     return found
 
 

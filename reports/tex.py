@@ -21,8 +21,8 @@ from attnctl.reports.table import one_line
 PREAMBLE = r'\providecommand*{\unicodechar}[1]{\ifdefined\Umathcode\char"#1\relax\else[U+#1]\fi}'
 """Defines what `escape` needs besides the kernel."""
 
-TYPED = {"|": r"\textbar", '"': "''", "`": r"\textasciigrave", "[": "{[}", "]": "{]}"}
-"""ASCII that pylatexenc leaves as it is, though the standard fonts or a row's beginning make something else of it."""
+TYPED = {"\u201c": "``", "\u201d": "''", "|": r"\textbar", "`": r"\textasciigrave", "[": "{[}", "]": "{]}"}
+"""What pylatexenc leaves as it is, though the standard fonts or a row's beginning make something else of it."""
 
 LIGATURES = ((re.compile("-(?=-)"), "{-}"), (re.compile("'(?=')"), "'{}"), (re.compile(",(?=,)"), ",{}"))
 """Neighbours that fonts would join."""
@@ -40,16 +40,37 @@ LONGEST_WORD = 24
 """Characters after which a word may be broken, so that no text is wider than its line."""
 
 
+_OPENING = re.compile(r"""(?<![^\s(\[{/\u2013\u2014-])"(?=\S)""")
+"""A double quote with which a quotation begins."""
+
+_SINGLE = re.compile(r"(?<![\w'])'(?=[^\s'])([^']*[^\s'])'(?![\w'])")
+"""A quotation in single quotes: apostrophes within words are none."""
+
+_SUBSCRIPT = re.compile(r"\b(AP)(50|75|S|M|L)\b")
+
+
 def escape(text: str) -> str:
-    """A user's text as LaTeX, in one line. Control characters are left out."""
-    return str(_encoder().unicode_to_latex(one_line(text)))
+    """A user's text as LaTeX, in one line; its quotation marks open and close. Control characters are left out."""
+    return str(_encoder().unicode_to_latex(_quoted(one_line(text))))
+
+
+def subscripted(text: str) -> str:
+    """LaTeX in which AP50 has its threshold as a subscript, as in papers."""
+    return _SUBSCRIPT.sub(r"\1$_{\\mathrm{\2}}$", text)
+
+
+def _quoted(text: str) -> str:
+    """The text with typographic quotation marks."""
+    return _SINGLE.sub("\u2018\\1\u2019", _OPENING.sub("\u201c", text).replace('"', "\u201d"))
 
 
 def running(text: str) -> str:
     """As `escape`, for text that is set in lines: words that are too long for one may be broken."""
-    return " ".join(
-        r"\allowbreak{}".join(escape(word[at : at + LONGEST_WORD]) for at in range(0, len(word), LONGEST_WORD))
-        for word in one_line(text).split(" ")
+    return subscripted(
+        " ".join(
+            r"\allowbreak{}".join(escape(word[at : at + LONGEST_WORD]) for at in range(0, len(word), LONGEST_WORD))
+            for word in _quoted(one_line(text)).split(" ")
+        )
     )
 
 

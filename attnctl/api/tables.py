@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, Literal
 from attnctl.cli.reporting.request import Request, gather, resolved
 from attnctl.db import open_index
 from attnctl.reports import latex, markdown, tabular, terminal
-from attnctl.reports.brief import brief
 from attnctl.reports.display_names import DisplayNames
 from attnctl.reports.report import Report
 from attnctl.reports.selection import Options
@@ -35,9 +34,9 @@ class Table:
     _printed: ReportTable = field(repr=False)
 
     @classmethod
-    def of(cls, report: Report, *, usual: bool = False) -> Table:
-        """The table of a report. usual: in LaTeX a comparison has the columns that a printed one has."""
-        return cls(report.names, report.warnings, report.table, brief(report.table) if usual else report.table)
+    def of(cls, report: Report) -> Table:
+        """The table of a report."""
+        return cls(report.names, report.warnings, report.table, report.printed or report.table)
 
     def __str__(self) -> str:
         return terminal.render(self._table)
@@ -121,4 +120,4 @@ def report(
                 sweeps=(sweep,) if sweep is not None else (), table=table, options=options, evaluated=tuple(evaluated)
             ),
         )
-        return Table.of(gather(index, request).report, usual=not columns and table is None)
+        return Table.of(gather(index, request).report)

@@ -61,9 +61,13 @@ def _function(command: Command, words: Sequence[str], completing: bool) -> Calla
     return expanded(getattr(module, command.function or command.name))
 
 
+_BEFORE_A_NAME = {"--workspace", "--pivot"}
+"""Options whose value may be a command's name, as in `report --pivot sweep`."""
+
+
 def _after(words: Sequence[str], name: str) -> Sequence[str]:
-    """The words after the command's name; the same word after an option such as --workspace is not it."""
-    places = [k for k, word in enumerate(words) if word == name and (k == 0 or words[k - 1] != "--workspace")]
+    """The words after the command's name; the same word as the value of an option such as --workspace is not it."""
+    places = [k for k, word in enumerate(words) if word == name and (k == 0 or words[k - 1] not in _BEFORE_A_NAME)]
     return words[places[0] + 1 :] if places else ()
 
 

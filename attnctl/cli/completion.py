@@ -168,6 +168,15 @@ def sort_keys(incomplete: str) -> list[str]:
     return _starting(incomplete, [*_column_keys(), *(f"-{key}" for key in _column_keys())])
 
 
+def pivot_axes(incomplete: str) -> list[str]:
+    """What the columns of a pivoted comparison can be of."""
+    from attnctl import attention
+    from attnctl.spec import recipe_fields
+
+    own = {item.name for name in attention.names() for item in attention.describe(name).hyperparameters}
+    return _starting(incomplete, ("backbone", "dataset", "placement", "sweep", *sorted(own), *recipe_fields()))
+
+
 def run_sort_keys(incomplete: str) -> list[str]:
     """What `attnctl status` sorts by, each also with the - that sorts descending."""
     from attnctl.metrics import BY_KEY

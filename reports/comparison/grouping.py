@@ -5,15 +5,17 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from attnctl.db import RunRow
 from attnctl.recipe_parts import setting_text
 from attnctl.reports import naming
 from attnctl.reports.display_names import DisplayNames
 from attnctl.reports.replicates import Replicates, finished
+from attnctl.reports.table import Fact, group_title
+from attnctl.spec import NO_MODULE
 from attnctl.units import clock
-from attnctl.values import Scalar
+from attnctl.values import Scalar, format_value
 
 _OWN = re.compile(r"ast:[0-9a-f]+")
 
@@ -28,12 +30,23 @@ class Place:
     """The fields in which the recipes for this backbone and data set differ."""
     own: str = ""
     """What else sets it apart, in words."""
+    sweep: str = ""
+    """The sweep of its runs, where sweeps are shown beside each other."""
 
     def title(self, names: DisplayNames) -> str:
         """Of the group."""
-        recipe = " ".join(setting_text(name, value) for name, value in self.recipe)
-        where = f"{names.network(self.network)} on {names.dataset(self.dataset)}"
-        return ", ".join(filter(None, (where, recipe, self.own)))
+        return group_title(self.facts(names))
+
+    def facts(self, names: DisplayNames) -> tuple[Fact, ...]:
+        """What the title is of, by axis."""
+        found = [
+            ("backbone", self.network, names.network(self.network)),
+            ("dataset", self.dataset, names.dataset(self.dataset)),
+            *((name, format_value(value), setting_text(name, value)) for name, value in self.recipe),
+            ("source", self.own, self.own),
+            ("sweep", self.sweep, self.sweep),
+        ]
+        return tuple(Fact(axis=axis, value=value, shown=shown) for axis, value, shown in found if value)
 
 
 def grouped(rows: Sequence[RunRow]) -> dict[Place, list[list[RunRow]]]:
@@ -44,6 +57,30 @@ def grouped(rows: Sequence[RunRow]) -> dict[Place, list[list[RunRow]]]:
         parts = groups.setdefault(places[row.id], {})
         parts.setdefault((row.label, row.placement, row.versions, row.lineage or row.family), []).append(row)
     return {place: sorted(parts.values(), key=lambda members: _order(members[0])) for place, parts in groups.items()}
+
+
+def of_sweeps(rows: Sequence[RunRow], sweeps: Mapping[str, Sequence[str]]) -> dict[Place, list[list[RunRow]]]:
+    """The groups of each sweep by themselves. sweeps: name -> ids of its runs, which may be in several."""
+    found: dict[Place, list[list[RunRow]]] = {}
+    for name, runs in sweeps.items():
+        members = set(runs)
+        own = grouped([row for row in rows if row.id in members])
+        found |= {replace(place, sweep=name): lines for place, lines in own.items()}
+    return found
+
+
+def row_facts(row: RunRow, varying: Mapping[str, list[str]], names: DisplayNames) -> tuple[Fact, ...]:
+    """What tells a row of a comparison apart, by axis."""
+    plain = row.module == NO_MODULE
+    module = (names.given.get(NO_MODULE) or "no attention") if plain else names.module(row.module)
+    found = [("module", row.module, module), ("placement", row.placement, row.placement)]
+    settings = row.hyperparameters
+    found += [
+        (name, settings[name], names.settings([(name, settings[name])])[1:-1])
+        for name in varying[row.module]
+        if name in settings
+    ]
+    return tuple(Fact(axis=axis, value=value, shown=shown) for axis, value, shown in found if value)
 
 
 def own_versions(row: RunRow) -> tuple[str, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from attnctl import datasets, models, recipe_parts
 from attnctl.db import RunRow
@@ -25,13 +25,15 @@ COLUMNS = {
 }
 """The columns of all tasks, in their order, by their metrics."""
 
-_WORDS = (
-    (("top1", "top5"), "accuracy"),
-    (("ap", "ap50", "ap75"), "COCO's average precision of boxes, over overlaps from 0.5 to 0.95, at 0.5 and at 0.75"),
-    (("mask_ap", "mask_ap50", "mask_ap75"), "the same of masks"),
-    (("map",), "VOC's mean average precision at an overlap of 0.5"),
-    (("miou", "pixel_accuracy"), "over the classes, and of all pixels; unmarked ones are left out"),
+_OVERLAPS = ("over overlaps from 0.5 to 0.95", "at 0.5", "at 0.75")
+_WORDS: tuple[tuple[str, Mapping[str, str]], ...] = (
+    ("accuracy", {"top1": "", "top5": ""}),
+    ("COCO's average precision of boxes, ", dict(zip(("ap", "ap50", "ap75"), _OVERLAPS, strict=True))),
+    ("COCO's average precision of masks, ", dict(zip(("mask_ap", "mask_ap50", "mask_ap75"), _OVERLAPS, strict=True))),
+    ("VOC's mean average precision ", {"map": "at an overlap of 0.5"}),
+    ("unmarked pixels left out, ", {"miou": "over the classes", "pixel_accuracy": "of all pixels"}),
 )
+"""What metrics are, in words: what those of one line share, and what each of them is."""
 
 
 def shown(row: RunRow) -> tuple[str, ...]:
@@ -63,13 +65,18 @@ def _own_column(name: str) -> ReportColumn:
 def definitions(columns: Sequence[ReportColumn]) -> str:
     """What the columns hold, in words: `top-1 and top-5: accuracy`."""
     names = {column.name for column in columns}
-    return "; ".join(f"{_and(group)}: {words}" for group, words in _WORDS if names.intersection(group))
+    return "; ".join(_definition(start, group, names) for start, group in _WORDS if names & group.keys())
 
 
-def _and(group: Sequence[str]) -> str:
-    """Their titles: `AP, AP50 and AP75`."""
-    titles = [BY_KEY[name].label for name in group]
-    return " and ".join(filter(None, (", ".join(titles[:-1]), titles[-1])))
+def _definition(start: str, group: Mapping[str, str], names: Collection[str]) -> str:
+    known = {name: words for name, words in group.items() if name in names}
+    titles, parts = [BY_KEY[name].label for name in known], list(filter(None, known.values()))
+    return f"{_and(titles)}: {start}{_and(parts)}"
+
+
+def _and(words: Sequence[str]) -> str:
+    """Such as `AP, AP50 and AP75`."""
+    return " and ".join(filter(None, (", ".join(words[:-1]), *words[-1:])))
 
 
 def _task(row: RunRow) -> Task:

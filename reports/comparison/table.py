@@ -6,10 +6,19 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from attnctl.db import RunRow
-from attnctl.reports import fairness
+from attnctl.reports import fairness, pivot
+from attnctl.reports.brief import brief, seeds_note
 from attnctl.reports.comparison import imported_rows
-from attnctl.reports.comparison.columns import Line, columns_of
-from attnctl.reports.comparison.grouping import Place, grouped, headers, newest_versions, varying_settings
+from attnctl.reports.comparison.columns import LATENCY, Line, columns_of
+from attnctl.reports.comparison.grouping import (
+    Place,
+    grouped,
+    headers,
+    newest_versions,
+    of_sweeps,
+    row_facts,
+    varying_settings,
+)
 from attnctl.reports.comparison.metrics import primary
 from attnctl.reports.comparison.notes import notes
 from attnctl.reports.fairness import Compared
@@ -17,10 +26,10 @@ from attnctl.reports.footnotes import lettered
 from attnctl.reports.ranking import ranked
 from attnctl.reports.replicates import BEST_ON_TEST, Epoch, Metric, Replicates, has_gain
 from attnctl.reports.report import Report, matching
-from attnctl.reports.selection import ALL, Options, ordered, with_columns
+from attnctl.reports.selection import ALL, Options, asked_at, ordered, with_columns, with_decimals
 from attnctl.reports.significance import symbols, wants_statistics, with_marks
 from attnctl.reports.speeds import of_runs
-from attnctl.reports.table import Group, ReportColumn, ReportTable, Row
+from attnctl.reports.table import Fact, Group, ReportColumn, ReportTable, Row, all_rows
 from attnctl.spec import NO_MODULE
 from attnctl.units import quantity
 from attnctl.workspace.records import Imported, Speed
@@ -36,14 +45,18 @@ def build(
     imports: Sequence[Imported] = (),
     options: Options = ALL,
     files: Mapping[str, str] | None = None,
+    sweeps: Mapping[str, Sequence[str]] | None = None,
+    asked: Sequence[str] = (),
+    more: Mapping[str, Mapping[str, float]] | None = None,
 ) -> Report:
     """The table of these runs. Seeds become one row: mean, spread and their number. Raises SpecError.
 
     speeds: measurements of inference, newest first; where they are of these networks they become a column. files: where
-    users' files were, by version (`newest_versions`).
+    users' files were, by version (`newest_versions`). sweeps: those that stand beside each other, with their runs.
+    asked: all runs in the order of the sweeps. more: column on request -> run -> value
     """
     rows = [row for row in rows if not options.seeds or row.seed in options.seeds]
-    groups, varying = grouped(rows), varying_settings(rows)
+    groups, varying = of_sweeps(rows, sweeps) if sweeps else grouped(rows), varying_settings(rows)
     with_placement = len({row.placement for row in rows if row.placement}) > 1
     fps, conditions = of_runs(rows, speeds)
     runs = {
@@ -53,7 +66,9 @@ def build(
         for place, lines in groups.items()
     }
     several = any(item.wanted > 1 for lines in runs.values() for item in lines)
-    columns = columns_of(rows, several=several, gains=_gains(runs, options.epoch), fps=bool(fps))
+    more = {**(more or {}), **(_latency(fps) if _asks_for(options, LATENCY) else {})}
+    every = columns_of(rows, several=several, gains=_gains(runs, options.epoch), fps=bool(fps), more=more)
+    columns = with_decimals(every, options.decimals)
     made: dict[Place, list[tuple[str, Row]]] = {}
     warnings: list[str] = []
     without = (*fairness.RECIPE, *([fairness.PLACEMENT] if with_placement else []))
@@ -61,11 +76,14 @@ def build(
         members = [item.rows for item in lines]
         typed = headers(members, varying, with_placement=with_placement)
         texts = headers(members, varying, options.names, with_placement=with_placement)
-        made[place], unfair = _lines(lines, map(_text, typed), texts, columns, fps, options, without)
+        facts = [row_facts(runs[0], varying, options.names) for runs in members]
+        made[place], unfair = _lines(lines, map(_text, typed), texts, facts, columns, fps, more, options, without)
         warnings += [f"{place.title(options.names)}: {words}" for words in unfair]
-    for place, more in imported_rows.lines(imports, list(groups), columns, with_placement=with_placement).items():
+    for place, more in imported_rows.lines(
+        imports, list(groups), columns, options.names, with_placement=with_placement
+    ).items():
         made.setdefault(place, []).extend(more)
-    shown, names = _groups(made, columns, options)
+    shown, names = _groups(made, columns, options, asked)
     table = ReportTable(
         title=title,
         headers=("module", "placement") if with_placement else ("module",),
@@ -74,9 +92,38 @@ def build(
     )
     detailed = options.statistics or wants_statistics(options.columns)
     table, tests = with_marks(table, BASELINE, statistics=detailed)
-    found = lettered(with_columns(table, options.columns), symbols(BASELINE))
-    said = [*notes(rows, varying, found, tests, options, several=several, fps=conditions), *_older(runs)]
-    return Report(table=replace(found, notes=tuple(said)), names=tuple(names), warnings=tuple(warnings))
+    older = list(_older(runs))
+
+    def with_notes(chosen: Sequence[str], more: str = "") -> ReportTable:
+        found = with_columns(table, chosen)
+        said = [
+            *notes(rows, varying, found, tests, options, several=several, fps=conditions, sweeps=sweeps or {}),
+            *older,
+        ]
+        if options.pivot is not None:
+            said += pivot.notes(found, options.pivot)
+            found = pivot.pivoted(found, options.pivot, options.names, unpaired=options.unpaired)
+        return replace(lettered(found, symbols(BASELINE)), notes=(*said, *([more] if more else [])))
+
+    if options.pivot is not None:
+        made_table = with_notes(options.columns or pivot.deciding(table))
+        headers_of = tuple(_text(row.header) for _, row in all_rows(made_table))
+        return Report(table=made_table, names=headers_of, warnings=tuple(warnings))
+    return Report(
+        table=with_notes(options.columns),
+        names=tuple(names),
+        warnings=tuple(warnings),
+        printed=None if options.columns else with_notes(brief(table), seeds_note(table)),
+    )
+
+
+def _asks_for(options: Options, column: ReportColumn) -> bool:
+    return any(word.partition(".")[0] == column.name for word in options.columns)
+
+
+def _latency(fps: Mapping[str, float]) -> Mapping[str, Mapping[str, float]]:
+    """Milliseconds for each image."""
+    return {LATENCY.name: {run: 1000 / speed for run, speed in fps.items()}} if fps else {}
 
 
 def _older(runs: Mapping[Place, Sequence[Replicates]]) -> Iterator[str]:
@@ -115,8 +162,10 @@ def _lines(
     lines: Sequence[Replicates],
     typed: Iterable[str],
     texts: Sequence[tuple[str, ...]],
+    facts: Sequence[tuple[Fact, ...]],
     columns: Sequence[ReportColumn],
     fps: Mapping[str, float],
+    more: Mapping[str, Mapping[str, float]],
     options: Options,
     without: Sequence[str],
 ) -> tuple[list[tuple[str, Row]], list[str]]:
@@ -127,12 +176,13 @@ def _lines(
     unfair = fairness.differences(compared, without)
     plain = _plain(lines)
     made = []
-    for line_name, name, header, runs in zip(typed, names, texts, lines, strict=True):
+    for line_name, name, header, own, runs in zip(typed, names, texts, facts, lines, strict=True):
         chosen = (BEST_ON_TEST,) if epoch == "best" and not runs.rows[0].recipe.get("val_split") else ()
-        line = Line(runs=runs, plain=plain, fps=fps, epoch=epoch, unpaired=options.unpaired, marks=chosen)
+        line = Line(runs=runs, plain=plain, fps=fps, more=more, epoch=epoch, unpaired=options.unpaired, marks=chosen)
         marks = tuple(found.rows[name] for found in unfair if name in found.rows)
         settings = tuple(sorted(runs.rows[0].hyperparameters.items()))
-        made.append((line_name, Row(header=header, cells=tuple(line.cells(columns)), marks=marks, settings=settings)))
+        cells = tuple(line.cells(columns))
+        made.append((line_name, Row(header=header, cells=cells, marks=marks, settings=settings, facts=own)))
     return made, [found.warning for found in unfair]
 
 
@@ -141,22 +191,31 @@ def _text(header: Sequence[str]) -> str:
 
 
 def _groups(
-    made: Mapping[Place, Sequence[tuple[str, Row]]], columns: Sequence[ReportColumn], options: Options
+    made: Mapping[Place, Sequence[tuple[str, Row]]],
+    columns: Sequence[ReportColumn],
+    options: Options,
+    asked: Sequence[str],
 ) -> tuple[list[Group], list[str]]:
     """The groups with the rows that are shown, and the names of these."""
     every = [line for lines in made.values() for line in lines]
-    wanted = set(matching([*(name for name, _ in every), *(_text(row.header) for _, row in every)], options.rows))
+    known = dict.fromkeys([*(name for name, _ in every), *(_text(row.header) for _, row in every)])
+    wanted = set(matching(list(known), options.rows))
     groups, names = [], []
+    places = {run: number for number, run in enumerate(asked)}
+    if options.order == "asked":
+        made = dict(sorted(made.items(), key=lambda item: asked_at([row for _, row in item[1]], places)))
     for place, lines in made.items():
         kept = ordered(
             [(name, row) for name, row in lines if not wanted.isdisjoint((name, _text(row.header)))],
             columns,
-            options.sort,
+            options,
+            places,
         )
         if kept:
             groups.append(
                 Group(
                     title=place.title(options.names),
+                    facts=place.facts(options.names),
                     rows=ranked([row for _, row in kept], columns, unpaired=options.unpaired),
                 )
             )

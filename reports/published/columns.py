@@ -85,6 +85,7 @@ def _shown(table: papers.PaperTable, column: papers.PaperColumn, parts: Sequence
                 signed=part in {"difference", "gain"},
                 better=column.better if part == "measured" and kind == "number" else None,
                 measured=part == "measured" and column.kind == "run",
+                counted=part == "measured" and column.metric in COUNTED,
             ),
         )
 

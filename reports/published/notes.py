@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from attnctl import papers
 from attnctl.papers import audit
 from attnctl.papers.model import COUNTED
+from attnctl.reports import spreads
 from attnctl.reports.published.candidates import Chosen
 from attnctl.reports.published.columns import Shown
 from attnctl.reports.ranking import bold_notes
@@ -48,7 +49,7 @@ def notes(
         epoch = "after the LAST epoch" if options.epoch == "last" else "in the best epoch"
         yield f"Measured: {_where(trained)} {epoch}."
     if any(item.runs.wanted > 1 for item in trained):
-        yield "Mean ± sample standard deviation (ddof = 1) over the completed seeds."
+        yield spreads.NOTE
     if "difference" in parts:
         yield "difference: ours minus published."
     if other := _elsewhere(trained):

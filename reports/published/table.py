@@ -20,7 +20,7 @@ from attnctl.reports.published.notes import notes
 from attnctl.reports.ranking import ranked
 from attnctl.reports.replicates import has_gain
 from attnctl.reports.report import Report
-from attnctl.reports.selection import ALL, Options, ordered, with_columns
+from attnctl.reports.selection import ALL, Options, ordered, with_columns, with_decimals
 from attnctl.reports.significance import symbols, wants_statistics, with_marks
 from attnctl.reports.speeds import of_specs
 from attnctl.reports.table import Group, ReportTable, Row
@@ -65,7 +65,9 @@ def build(
         extra=extra,
     )
     gains = _gains(table, chosen, options, extra)
-    shown = columns_of(papers_table, gains=gains, elsewhere=_elsewhere(papers_table, cells, imports))
+    every = columns_of(papers_table, gains=gains, elsewhere=_elsewhere(papers_table, cells, imports))
+    rounded = with_decimals([item.column for item in every], options.decimals)
+    shown = [replace(item, column=column) for item, column in zip(every, rounded, strict=True)]
     usual = overridden.usual(cells)
     marks = [overridden.footnotes(cells, usual), initial_weights.footnotes(chosen)]
     groups, names, warnings = _groups(table, material, shown, options, marks)
@@ -173,7 +175,7 @@ def _groups(
             for name, line in _lines(rows, plain, shown, material)
             if name in wanted
         ]
-        lines = ordered(lines, columns, options.sort)
+        lines = ordered(lines, columns, options, {})
         if lines:
             groups.append(
                 Group(title=rows[0].group, rows=ranked([line for _, line in lines], columns, unpaired=options.unpaired))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from attnctl.reports.selection import key_of, missing_seeds, ordered, part_of, with_columns
+from attnctl.reports.selection import Options, key_of, missing_seeds, ordered, part_of, with_columns
 from attnctl.reports.table import Cell, Group, ReportColumn, ReportTable, Row
 from attnctl.values import SpecError
 
@@ -63,7 +63,37 @@ def test_an_unknown_column_gets_a_suggestion(word: str, said: str) -> None:
 )
 def test_rows_are_sorted_by_a_column_with_missing_values_last(sort: str, names: str) -> None:
     lines = [(each.header[0], each) for each in ROWS]
-    assert "".join(name for name, _ in ordered(lines, COLUMNS, sort)) == names
+    assert "".join(name for name, _ in ordered(lines, COLUMNS, Options(sort=sort), {})) == names
+
+
+def asked_by(run: str, value: float | None) -> Row:
+    return Row(header=(run.upper(),), cells=(Cell(value=value, runs=(run,)),))
+
+
+@pytest.mark.parametrize(
+    ("options", "names"),
+    [
+        (Options(order="asked"), "cabd"),
+        (Options(order="name"), "abcd"),
+        (Options(order="metric"), "bcad"),
+        (Options(order="rows", rows=("c", "[bd]", "A")), "cbda"),
+        (Options(order="rows", rows=("*", "a")), "bcda"),
+    ],
+)
+def test_rows_are_ordered_as_asked_by_metric_and_by_hand(options: Options, names: str) -> None:
+    column = ReportColumn(name="top1", title="top-1", better="higher", measured=True)
+    values = {"a": 1.0, "b": 3.0, "c": 2.0, "d": None}
+    lines = [(run, asked_by(run, value)) for run, value in values.items()]
+    asked = {"c": 0, "a": 1, "b": 2}
+    assert "".join(name for name, _ in ordered(lines, [column], options, asked)) == names
+
+
+def test_less_is_better_comes_first_and_a_table_without_metrics_stays() -> None:
+    lines = [(run, asked_by(run, value)) for run, value in (("a", 2.0), ("b", 1.0))]
+    loss = ReportColumn(name="loss", title="loss", better="lower", measured=True)
+    assert [name for name, _ in ordered(lines, [loss], Options(order="metric"), {})] == ["b", "a"]
+    params = ReportColumn(name="params", title="params")
+    assert [name for name, _ in ordered(lines, [params], Options(order="metric"), {})] == ["a", "b"]
 
 
 def test_missing_seeds_are_named_with_those_that_there_are() -> None:

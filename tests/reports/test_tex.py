@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -27,3 +28,22 @@ def test_escaped_text_is_ascii_in_one_line_with_balanced_braces(words: str) -> N
     assert "\n" not in made
     bare = re.sub(r"\\[{}]", "", made)
     assert bare.count("{") == bare.count("}")
+
+
+@pytest.mark.parametrize(
+    ("text", "made"),
+    [
+        ('"SE" and "EAN"', "``SE'' and ``EAN''"),
+        ('say ("no")', "say (``no'')"),
+        ("'ela kernel=7' isn't", r"{\textquoteleft}ela kernel=7{\textquoteright} isn't"),
+        ("the runs' seeds, the users' files", "the runs' seeds, the users' files"),
+    ],
+)
+def test_quotation_marks_open_and_close(text: str, made: str) -> None:
+    assert tex.escape(text) == tex.running(text) == made
+
+
+def test_thresholds_of_average_precision_are_subscripts() -> None:
+    assert tex.running("AP50 and mask AP75, not MAP50") == (
+        r"AP$_{\mathrm{50}}$ and mask AP$_{\mathrm{75}}$, not MAP50"
+    )

@@ -10,6 +10,7 @@ import typer
 from attnctl.cli import completion, context, output, output_files
 from attnctl.cli.drawing.options import FigureOptions
 from attnctl.cli.option_groups import Shown
+from attnctl.cli.reporting import delivery
 from attnctl.cli.reporting.options import FormatOptions, Rows, TrainedColumn, words_of
 from attnctl.values import SpecError
 
@@ -51,7 +52,7 @@ def ranks(
     form = written.form(as_json=as_json)
     if written.macros:
         raise SpecError("--macros applies to attnctl report; ranks have none")
-    from attnctl.reports import formats, mean_ranks
+    from attnctl.reports import mean_ranks
 
     for path in filter(None, (written.file, diagram)):
         output_files.check_file(path, force=True)
@@ -62,17 +63,7 @@ def ranks(
     printed = drawn.printed()
     title, found = _gathered(sweep, words_of(rows, "--rows"), metric)
     table = written.titled(mean_ranks.table(found, title))
-    if written.file is not None:
-        from attnctl.files import write_atomic
-
-        write_atomic(written.file, form.render(table).encode())
-        output.note(f"written: {written.file}")
-    elif form == formats.FORMATS["terminal"] and output.is_terminal():
-        from attnctl.reports import terminal
-
-        output.console().print(terminal.renderable(table))
-    else:
-        output.line(form.render(table).rstrip("\n"))
+    delivery.deliver([table], form, written.file)
     if diagram is not None:
         _draw(found, diagram, printed)
 

@@ -11,6 +11,7 @@ import typer
 
 from attnctl.cli import completion, context, output, output_files
 from attnctl.cli.option_groups import Shown
+from attnctl.cli.reporting import delivery
 from attnctl.cli.reporting.options import BehindOptions, FormatOptions, ShownOptions
 from attnctl.cli.run_filter import RunFilter
 from attnctl.units import clock, quantity
@@ -65,7 +66,7 @@ def report(
     for path in filter(None, (written.file, behind.lock)):
         output_files.check_file(path, force=True)
     if watch:
-        _watch(request, behind, written, form)
+        _watch(request, shown, behind, written, form)
         return
     with context.index() as index:
         index.refresh()
@@ -77,11 +78,14 @@ def report(
         elif behind.origins:
             _print_provenance(index, gathered, behind.cell or "", as_json)
         else:
-            report = replace(gathered.report, table=_shown_table(gathered.report.table, request, written, form))
-            _deliver(index, replace(gathered, report=report), form, written.file, request.options.names)
+            table = _shown_table(gathered.report, shown, written, form)
+            found = replace(gathered, report=replace(gathered.report, table=table))
+            delivery.deliver(
+                [table], form, written.file, render=lambda _: _text(index, found, form, request.options.names)
+            )
 
 
-def _watch(request: Request, behind: BehindOptions, written: FormatOptions, form: Format) -> None:
+def _watch(request: Request, shown: ShownOptions, behind: BehindOptions, written: FormatOptions, form: Format) -> None:
     """Write the file until the runs have ended. Raises SpecError."""
     from attnctl.cli.reporting import watching
 
@@ -93,21 +97,23 @@ def _watch(request: Request, behind: BehindOptions, written: FormatOptions, form
         raise SpecError("--watch cannot be combined with --lock, which freezes the report")
 
     def text(index: Index, gathered: Gathered, live: Live | None) -> str:
-        table = _shown_table(gathered.report.table, request, written, form)
-        shown = replace(gathered, report=replace(gathered.report, table=table))
-        return _text(index, shown, form, request.options.names, live)
+        table = _shown_table(gathered.report, shown, written, form)
+        found = replace(gathered, report=replace(gathered.report, table=table))
+        return _text(index, found, form, request.options.names, live)
 
     watching.rewrite(context.config(), request, written.file, text)
 
 
-def _shown_table(table: ReportTable, request: Request, written: FormatOptions, form: Format) -> ReportTable:
-    """The table with the given title; for LaTeX with the columns of a paper, unless others were asked for."""
-    table = written.titled(table)
-    if form.printed and not request.options.columns and request.table is None:
-        from attnctl.reports.brief import brief
+def _shown_table(report: Report, shown: ShownOptions, written: FormatOptions, form: Format) -> ReportTable:
+    """The table as it was asked for; for LaTeX with the columns of a paper, unless others were."""
+    chosen = report.printed if form.printed else None
+    table = shown.styled(written.titled(chosen or report.table), form)
+    if not written.cite or shown.table is not None:
+        return table
+    from attnctl.papers.citations import of_modules
+    from attnctl.reports.citations import with_citations
 
-        return brief(table)
-    return table
+    return with_citations(table, of_modules())
 
 
 def _gathered(index: Index, request: Request, path: Path | None) -> Gathered:
@@ -138,23 +144,6 @@ def _gathered(index: Index, request: Request, path: Path | None) -> Gathered:
     return Gathered(report=locked.report, rows=rows)
 
 
-def _deliver(index: Index, gathered: Gathered, form: Format, file: Path | None, names: DisplayNames) -> None:
-    """Render the table; on a terminal with its colours."""
-    from attnctl.files import write_atomic
-    from attnctl.reports import formats
-
-    table = gathered.report.table
-    if file is None and form == formats.FORMATS["terminal"]:
-        _show(gathered.report)
-        return
-    text = _text(index, gathered, form, names)
-    if file is None:
-        output.line(text.rstrip("\n"))
-    else:
-        write_atomic(file, text.encode())
-        output.note(f"written: {file}{_choice(table, form)}")
-
-
 def _text(index: Index, gathered: Gathered, form: Format, names: DisplayNames, live: Live | None = None) -> str:
     """The rendered table. live: what a page says while it reloads."""
     if not form.page:
@@ -166,23 +155,6 @@ def _text(index: Index, gathered: Gathered, form: Format, names: DisplayNames, l
     rows = [row for row in gathered.rows if row.id in behind]
     origins = [provenance.origin(provenance.source(index.workspace, row)) for row in rows]
     return html.render(gathered.report.table, origins, page.plots(rows, index.history, names), live)
-
-
-def _choice(table: ReportTable, form: Format) -> str:
-    """How a LaTeX table is set; empty for other formats."""
-    from attnctl.reports import latex
-
-    chosen = form.layout if form.layout is not None else latex.USUAL
-    return f" ({latex.choice(table, chosen)})" if form.renderer == "attnctl.reports.latex:render" else ""
-
-
-def _show(report: Report) -> None:
-    from attnctl.reports import terminal
-
-    if output.is_terminal():
-        output.console().print(terminal.renderable(report.table))
-    else:
-        output.line(terminal.render(report.table).rstrip("\n"))
 
 
 def _print_missing(commands: Sequence[str], as_json: bool) -> None:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import json
+from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from attnctl.cli import completion, context, output
-from attnctl.cli.reporting.options import Rows, TrainedColumn, words_of
+from attnctl.cli import completion, context, output, output_files
+from attnctl.cli.option_groups import Shown
+from attnctl.cli.reporting import delivery
+from attnctl.cli.reporting.options import FormatOptions, Rows, TrainedColumn, words_of
 from attnctl.values import SpecError
 
 if TYPE_CHECKING:
@@ -34,6 +39,7 @@ def seeds(
     ] = None,
     rows: Rows = None,
     metric: TrainedColumn = None,
+    written: Annotated[FormatOptions, Shown()],
     as_json: context.AsJson = False,
 ) -> None:
     """Count the seeds that a comparison needs.
@@ -46,12 +52,18 @@ def seeds(
         attnctl seeds ela-digits
         attnctl seeds ela-digits --half-width 0.1
         attnctl seeds ean:2 --rows '*SE*' --gap 0.5
+        attnctl seeds ela-digits -o seeds.md
     """
     for name, value in (("--half-width", half_width), ("--gap", gap)):
         if value is not None and not 0 < value <= 100:
             raise SpecError(f"{name} must be above 0, and 100 at most (got {value:g})")
     if half_width is not None and gap is not None:
         raise SpecError("--half-width and --gap are different plans; give only one of them")
+    form = written.form(as_json=as_json)
+    if written.macros:
+        raise SpecError("--macros applies to attnctl report; a plan of seeds has none")
+    if written.file is not None:
+        output_files.check_file(written.file, force=True)
     from attnctl.cli.reporting import seeds as planning
 
     question = planning.Question(
@@ -66,23 +78,35 @@ def seeds(
         index.refresh()
         found = planning.plan(index, question)
     if as_json:
-        output.document(planning.in_json(found))
+        _document(found, written.file)
         return
-    _show(found)
+    table = written.titled(found.table)
+    delivery.deliver([table], form, written.file, after=partial(_commands, found))
+    if written.file is not None:
+        _commands(found)
 
 
 DEFAULT_WIDTH = 0.2
 """Of the column of widths, in points, where --half-width is not given."""
 
 
-def _show(found: Plan) -> None:
+def _document(found: Plan, file: Path | None) -> None:
+    """The plan as JSON, which has more than its table."""
     from attnctl.cli.reporting import seeds as planning
-    from attnctl.reports import terminal
 
-    if output.is_terminal():
-        output.console().print(terminal.renderable(found.table))
-    else:
-        output.line(terminal.render(found.table).rstrip("\n"))
+    if file is None:
+        output.document(planning.in_json(found))
+        return
+    from attnctl.files import write_atomic
+
+    write_atomic(file, (json.dumps(planning.in_json(found), indent=2, ensure_ascii=False) + "\n").encode())
+    output.note(f"written: {file}")
+
+
+def _commands(found: Plan) -> None:
+    """The seeds that all rows need together, and what to type."""
+    from attnctl.cli.reporting import seeds as planning
+
     output.line()
     if not found.seeds:
         output.prose("No number of seeds can be told: the results do not vary, or the gaps are too small.")

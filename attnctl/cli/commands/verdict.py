@@ -2,21 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 import typer
 
-from attnctl.cli import context, output, output_files
+from attnctl.cli import context, output_files
 from attnctl.cli.option_groups import Shown
 from attnctl.cli.reporting.options import FormatOptions, PaperOrFile, Tables, table_numbers
 from attnctl.values import SpecError
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from attnctl.reports.formats import Format
-    from attnctl.reports.verdict import TableVerdict
 
 WIDEST = 100
 """The largest margin, in points: metrics lie from 0 to 100."""
@@ -65,23 +58,4 @@ def verdict(
 
         index.refresh()
         found = verdicts.gather(index, source, numbers, margin=margin, epoch=epoch)
-        _deliver(found, form, written.file)
-
-
-def _deliver(verdicts: Sequence[TableVerdict], form: Format, file: Path | None) -> None:
-    """Render the tables: one by one where a file can hold several, else as one."""
-    from attnctl.cli.reporting.verdict import show
-    from attnctl.files import write_atomic
-    from attnctl.reports import formats
-    from attnctl.reports import verdict as judged
-
-    if file is None and form == formats.FORMATS["terminal"]:
-        show(verdicts)
-        return
-    tables = judged.tables(verdicts) if form.several else [judged.together(verdicts)]
-    text = "\n".join(form.render(table) for table in tables)
-    if file is None:
-        output.line(text.rstrip("\n"))
-    else:
-        write_atomic(file, text.encode())
-        output.note(f"written: {file}")
+        verdicts.deliver(found, form, written.file)

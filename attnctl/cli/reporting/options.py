@@ -19,12 +19,15 @@ if TYPE_CHECKING:
     from attnctl.cli.reporting.request import Request
     from attnctl.reports.formats import Format
     from attnctl.reports.latex import Layout
+    from attnctl.reports.selection import Order, Pivot
     from attnctl.reports.table import ReportTable
 
 FORMATS = ("terminal", "markdown", "latex", "html", "csv", "json")
 
 LONGEST = 2000
 """Characters of a caption."""
+
+MOST_DECIMALS = 6
 
 LABEL = re.compile(r"\w[\w:./+-]{0,99}", re.ASCII)
 
@@ -121,6 +124,13 @@ class ShownOptions:
             autocompletion=completion.sort_keys,
         ),
     ] = None
+    order: Annotated[
+        Literal["asked", "name", "metric", "rows"] | None,
+        typer.Option(
+            help="Order of rows: as the sweep asked for them, by name, best first, or as --rows names them.",
+            rich_help_panel=WHAT,
+        ),
+    ] = None
     statistics: Annotated[
         bool,
         typer.Option(
@@ -145,6 +155,42 @@ class ShownOptions:
             rich_help_panel=WHAT,
         ),
     ] = False
+    spread: Annotated[
+        Literal["sd", "se", "ci", "none"] | None,
+        typer.Option(
+            help="Beside means: standard deviation (default), standard error, 95 % interval, or nothing.",
+            rich_help_panel=WHAT,
+        ),
+    ] = None
+    spread_as: Annotated[
+        Literal["pm", "parens", "interval"] | None,
+        typer.Option(help="As ± 0.12 (default), as (12), or as [93.1, 93.4].", rich_help_panel=WHAT),
+    ] = None
+    decimals: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Decimals of trained columns, or of one: 1 or top1=1,params=2.",
+            rich_help_panel=WHAT,
+            metavar="[KEY=]N,...",
+        ),
+    ] = None
+    pivot: Annotated[
+        str | None,
+        typer.Option(
+            help="Columns by backbone, dataset, placement, sweep, a hyperparameter or a recipe field.",
+            rich_help_panel=WHAT,
+            metavar="KEY",
+            autocompletion=completion.pivot_axes,
+        ),
+    ] = None
+    transpose: Annotated[
+        bool,
+        typer.Option("--transpose", help="With --pivot: the axis in the rows.", rich_help_panel=WHAT),
+    ] = False
+    delta: Annotated[
+        bool,
+        typer.Option("--delta", help="With --pivot: add differences to the first value.", rich_help_panel=WHAT),
+    ] = False
     all_versions: Annotated[
         bool,
         typer.Option(
@@ -167,11 +213,14 @@ class ShownOptions:
         if self.rename and self.table is not None:
             raise SpecError("--rename is for a comparison; a paper's table has the paper's names")
         options = Options(
+            pivot=self._pivot(),
             rows=words_of(self.rows, "--rows"),
             columns=words_of(self.columns, "--columns"),
             seeds=tuple(_seed(part) for given in self.seed or () for part in split_seeds(given)),
             epoch=self.epoch,
             sort=self.sort or "",
+            order=self._order(),
+            decimals=tuple(_digits(part) for part in words_of(self.decimals, "--decimals")),
             names=display_names.DisplayNames(dict(context.config().names) | display_names.parsed(self.rename or ())),
             unpaired=self.unpaired,
             statistics=self.statistics,
@@ -186,6 +235,40 @@ class ShownOptions:
             missing=missing,
             evaluated=words_of(self.evaluated, "--eval"),
         )
+
+    def styled(self, table: ReportTable, form: Format) -> ReportTable:
+        """The table with the asked spreads. Raises SpecError for a format that has the values themselves."""
+        from attnctl.reports.spreads import with_spreads
+
+        if self.spread is None and self.spread_as is None:
+            return table
+        if not form.read:
+            raise SpecError("--spread and --spread-as are for tables that are read; CSV and JSON hold the values")
+        return with_spreads(table, self.spread or "sd", self.spread_as or "pm")
+
+    def _order(self) -> Order:
+        if self.order is not None and self.sort is not None:
+            raise SpecError("--order and --sort are two orders; give only one of them")
+        if self.order == "rows" and not self.rows:
+            raise SpecError("--order rows needs --rows, such as --rows none,ela,se")
+        if self.table is not None and self.order in {"asked", "name"}:
+            raise SpecError("a paper's table has the paper's order; --order metric and --order rows change it")
+        return self.order or "name"
+
+    def _pivot(self) -> Pivot | None:
+        from attnctl.reports.selection import Pivot
+
+        if self.pivot is None:
+            if self.transpose or self.delta:
+                raise SpecError("--transpose and --delta need --pivot, such as --pivot backbone")
+            return None
+        if not self.pivot.strip():
+            raise SpecError("--pivot is empty; leave it out, or write backbone or dataset")
+        if self.table is not None or self.evaluated:
+            raise SpecError("--pivot is for a comparison, without --table and --eval")
+        if self.transpose and self.delta:
+            raise SpecError("--delta adds columns; leave out --transpose")
+        return Pivot(axis=self.pivot, transpose=self.transpose, delta=self.delta)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -275,7 +358,7 @@ class FormatOptions:
         typer.Option(help="LaTeX: below the table, in a threeparttable, or no notes and marks."),
     ] = "below"
     cite: Annotated[
-        bool, typer.Option("--cite", help="LaTeX: cite the rows that have a key in their paper's file.")
+        bool, typer.Option("--cite", help="LaTeX: cite the papers of rows and modules that the papers' files name.")
     ] = False
     file: Annotated[
         Path | None,
@@ -329,6 +412,14 @@ class FormatOptions:
 def words_of(given: Sequence[str] | None, option: str) -> tuple[str, ...]:
     """The words of an option that may be typed several times, as comma lists. Raises SpecError."""
     return tuple(part for text in given or () for part in split_list(text, option))
+
+
+def _digits(word: str) -> tuple[str, int]:
+    """`top1=1` as a column and its decimals; `1` as those of all trained columns."""
+    key, equals, digits = word.rpartition("=")
+    if not (digits.isascii() and digits.isdecimal() and int(digits[:3]) <= MOST_DECIMALS) or bool(equals) != bool(key):
+        raise SpecError(f"--decimals {word[:40]!r}: write 0 to {MOST_DECIMALS}, or KEY=N such as top1=1")
+    return key, int(digits)
 
 
 def _seed(word: str) -> int:

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 
 from attnctl import papers, sources
 from attnctl.cli import sweep_records
-from attnctl.cli.reporting import outside_runs, paper_tables
+from attnctl.cli.reporting import outside_runs, paper_tables, run_costs
 from attnctl.cli.run_filter import NO_FILTER, RunFilter
 from attnctl.metrics import DECIDING
 from attnctl.papers.runs import Overrides, Settings, cells_of
 from attnctl.reports import comparison, missing, published
 from attnctl.reports.evaluated import EvaluatedRuns, with_evaluations
 from attnctl.reports.report import Report
-from attnctl.reports.selection import ALL, Options, missing_seeds
+from attnctl.reports.selection import ALL, Options, Pivot, missing_seeds
 from attnctl.units import plural
 from attnctl.values import SpecError, comma_join, did_you_mean
 from attnctl.workspace import evaluations
@@ -60,10 +60,23 @@ class Request:
             "--statistics": "yes" if options.statistics else "",
             "--rename": ",".join(f"{typed}={name}" for typed, name in options.names.given.items()),
             "--unpaired": "yes" if options.unpaired else "",
+            "--decimals": ",".join("=".join(filter(None, (key, str(digits)))) for key, digits in options.decimals),
+            "--order": options.order if options.order != "name" else "",
+            **_pivot_words(options.pivot),
             "--all-versions": "yes" if options.all_versions else "",
             **self.kept.given,
         }
         return {option: value for option, value in values.items() if value}
+
+
+def _pivot_words(pivot: Pivot | None) -> dict[str, str]:
+    if pivot is None:
+        return {}
+    return {
+        "--pivot": pivot.axis,
+        "--transpose": "yes" if pivot.transpose else "",
+        "--delta": "yes" if pivot.delta else "",
+    }
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -211,12 +224,23 @@ def _of_runs(index: Index, request: Request) -> Gathered:
     if words and seeds.isdisjoint(request.options.seeds):
         raise SpecError(words)
     title = f"{plural(len(sweeps), 'Sweep')} {names}" if of_sweeps else "All runs of this workspace"
+    label = f"tab:{'-'.join(sweep.name for sweep in sweeps)}" if of_sweeps else "tab:runs"
     files = _own_files(index.workspace, rows)
-    report = comparison.build(rows, title, index.workspace.speeds(), imports, request.options, files)
+    more = run_costs.of_runs(index, rows, request.options.columns)
+    asked = [run for sweep in sweeps for run in sweep.runs]
+    beside = {sweep.name: sweep.runs for sweep in sweeps} if _has_sweeps_beside(request.options.pivot) else None
+    report = comparison.build(
+        rows, title, index.workspace.speeds(), imports, request.options, files, beside, asked, more
+    )
+    report = report.labelled(label)
     if words:
         report = replace(report, warnings=(words, *report.warnings))
     commands = [command for sweep in sweeps for command in missing.of_sweep(sweep, rows)] if request.missing else []
     return Gathered(report=report, rows=rows, missing=commands)
+
+
+def _has_sweeps_beside(pivot: Pivot | None) -> bool:
+    return pivot is not None and pivot.axis == "sweep"
 
 
 def _own_files(workspace: Workspace, rows: Sequence[RunRow]) -> dict[str, str]:

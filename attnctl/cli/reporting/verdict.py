@@ -6,16 +6,19 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from attnctl.cli import output
-from attnctl.cli.reporting import paper_tables
+from attnctl.cli.reporting import delivery, paper_tables
 from attnctl.papers.runs import cells_of
-from attnctl.reports import published, verdict
+from attnctl.reports import formats, published, verdict
 from attnctl.reports.selection import Options
 from attnctl.values import SpecError, comma_join, did_you_mean
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from attnctl.db import Index
     from attnctl.papers import Paper, PaperTable
     from attnctl.papers.runs import Settings
+    from attnctl.reports.formats import Format
     from attnctl.reports.replicates import Epoch
     from attnctl.reports.verdict import TableVerdict
 
@@ -56,20 +59,21 @@ def chosen(paper: Paper, numbers: Sequence[str]) -> list[PaperTable]:
     return [table for number, table in judged.items() if not numbers or number in numbers]
 
 
-def show(verdicts: Sequence[TableVerdict]) -> None:
-    """Print the tables one by one, and a summary of several."""
-    from attnctl.reports import terminal
+def deliver(verdicts: Sequence[TableVerdict], form: Format, file: Path | None) -> None:
+    """Write the tables: one by one where a file can hold several, else as one; on a terminal with a summary."""
 
-    for number, table in enumerate(verdict.tables(verdicts)):
-        if number:
+    def summary() -> None:
+        if len(verdicts) > 1:
             output.line()
-        if output.is_terminal():
-            output.console().print(terminal.renderable(table))
-        else:
-            output.line(terminal.render(table).rstrip("\n"))
-    if len(verdicts) > 1:
-        output.line()
-        output.prose(verdict.summary(verdicts))
+            output.prose(verdict.summary(verdicts))
+
+    tables = verdict.tables(verdicts) if form.several else [verdict.together(verdicts)]
+    delivery.deliver(tables, form, file, after=summary)
+
+
+def show(verdicts: Sequence[TableVerdict]) -> None:
+    """Print the tables."""
+    deliver(verdicts, formats.named("terminal"), None)
 
 
 def _changed(settings: Settings) -> Iterator[str]:

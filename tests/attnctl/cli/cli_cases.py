@@ -67,6 +67,7 @@ NEAR = {
     "--format": ["html5", "latx"],
     "--x": ["groups", "top1"],
     "--y": ["top2", "accuracy"],
+    "--pivot": ["backbon", "module", "seed"],
     "--width": ["3in", "columns", "0", "nan", "39", "501", "-88"],
     "--font": ["No Such Font", "/"],
     "--method": ["grad-cam"],

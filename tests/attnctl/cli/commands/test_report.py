@@ -13,6 +13,7 @@ import pytest
 from attnctl.cli import main
 from attnctl.cli.reporting.options import FORMATS
 from attnctl.files import write_atomic
+from attnctl.grid import Axes, expand
 from attnctl.papers.runs import Overrides, cells_of
 from attnctl.reports import formats
 from attnctl.workspace.layout import Workspace
@@ -209,6 +210,55 @@ def test_the_comparison_shows_the_gain_and_the_selected_rows(
     assert [column["name"] for column in made["columns"]] == ["top1", "top1.gain"]
     assert [row["header"][0].split()[0] for row in made["groups"][0]["rows"]] == ["CBAM", "SE", "ResNet-20"]
     assert run(swept, "--rows", "se*", "--seed", "0", "--json")[0] == 0
+
+
+@pytest.fixture
+def trained(workspace: Workspace) -> Workspace:
+    """The sweep's runs of the plain backbone and of ELA are completed."""
+    for spec, value in zip(expand(Axes(modules=("none", "ela"))).specs, (90.0, 91.26), strict=True):
+        train(workspace, spec, value)
+    return workspace
+
+
+def test_a_table_has_the_asked_order_decimals_and_spread(
+    trained: Workspace, run: Callable[..., tuple[int, str, str]]
+) -> None:
+    _, out, _ = run(trained, "--order", "rows", "--rows", "ela,none", "--decimals", "1", "-f", "markdown")
+    lines = [line for line in out.splitlines() if line.startswith("| ")]
+    assert [line.split(" | ")[0] for line in lines[-2:]] == ["| ELA", "| ResNet-20"]
+    assert [line.split(" | ")[1].strip("* ") for line in lines[-2:]] == ["91.3", "90.0"]
+    code, _, err = run(trained, "--spread", "ci", "-f", "csv")
+    assert (code, err) == (
+        2,
+        "attnctl: --spread and --spread-as are for tables that are read; CSV and JSON hold the values\n",
+    )
+    assert run(trained, "--decimals", "topp1=1")[2].startswith("attnctl: no such column: 'topp1'")
+
+
+def test_two_sweeps_stand_beside_each_other(trained: Workspace, run: Callable[..., tuple[int, str, str]]) -> None:
+    (spec,) = expand(Axes(modules=("ela",), overrides={"lr": ("0.05",)})).specs
+    train(trained, spec, 97.5)
+    sweep(trained, "second", [spec])
+    code, out, err = run(trained, "first", "second", "--pivot", "sweep", "--json")
+    assert (code, err) == (0, "")
+    made = json.loads(out)
+    assert [column["title"] for column in made["columns"]] == ["first", "second"]
+    assert made["title"] == "Sweeps first, second"
+    assert made["label"] == "tab:first-second"
+    ela = next(row for row in made["groups"][0]["rows"] if row["header"] == ["ELA"])
+    assert ela["cells"][1]["value"] == 97.5
+    (first, second) = [note for note in made["notes"] if "Training" in note]
+    assert (first.split(":")[0], "lr 0.1," in first) == ("first", True)
+    assert (second.split(":")[0], "lr 0.05," in second) == ("second", True)
+
+
+def test_modules_are_cited_and_macros_begin_with_the_sweep(
+    trained: Workspace, run: Callable[..., tuple[int, str, str]]
+) -> None:
+    text = run(trained, "-f", "latex", "--cite")[1]
+    assert r"ELA~\cite{xu2024ela}" in text
+    assert r"\label{tab:first}" in text
+    assert r"\newcommand{\first" in run(trained, "--macros")[1]
 
 
 def test_the_best_epoch_can_be_requested(swept: Workspace, run: Callable[..., tuple[int, str, str]]) -> None:

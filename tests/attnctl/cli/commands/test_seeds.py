@@ -51,6 +51,29 @@ def test_the_json_has_the_same(workspace: Workspace, capsys: pytest.CaptureFixtu
     assert document["commands"][0].startswith("attnctl sweep")
 
 
+@pytest.mark.parametrize(
+    ("ending", "words"), [("md", "| row"), ("tex", r"\begin{table"), ("csv", "group,"), ("json", '"title"')]
+)
+def test_the_table_is_written_and_the_command_printed(
+    workspace: Workspace, tmp_path: Path, capsys: pytest.CaptureFixture[str], ending: str, words: str
+) -> None:
+    file = tmp_path / f"seeds.{ending}"
+    code, out, err = run(workspace, capsys, "-o", str(file), "--caption", "How many seeds")
+    assert code == 0
+    assert words in file.read_text()
+    assert out.splitlines()[-1].startswith("    attnctl sweep")
+    assert f"written: {file}" in err
+
+
+def test_the_whole_plan_is_written_as_json(
+    workspace: Workspace, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "plan.json"
+    printed = run(workspace, capsys, "--json")[1]
+    assert run(workspace, capsys, "--json", "-o", str(file))[:2] == (0, "")
+    assert json.loads(file.read_text()) == json.loads(printed)
+
+
 def test_enough_seeds_need_no_command(workspace: Workspace, capsys: pytest.CaptureFixture[str]) -> None:
     assert "The completed runs are enough." in run(workspace, capsys, "--half-width", "20")[1]
 

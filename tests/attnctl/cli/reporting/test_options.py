@@ -8,6 +8,8 @@ import pytest
 
 from attnctl.cli.reporting.options import BehindOptions, FormatOptions, ShownOptions
 from attnctl.reports import formats, latex
+from attnctl.reports.selection import Pivot
+from attnctl.reports.spreads import with_spreads
 from attnctl.values import SpecError
 from tests.reports.report_tables import comparison
 
@@ -27,11 +29,47 @@ def test_lists_may_be_typed_in_one_option_or_in_several() -> None:
         (ShownOptions(sort=""), "--sort is empty"),
         (ShownOptions(rows=["a,,b"]), "--rows is 'a,,b': a value is empty"),
         (ShownOptions(seed=["one"]), "--seed is one; it must be a whole number"),
+        (ShownOptions(transpose=True), "--transpose and --delta need --pivot"),
+        (ShownOptions(delta=True), "--transpose and --delta need --pivot"),
+        (ShownOptions(pivot=" "), "--pivot is empty"),
+        (ShownOptions(pivot="dataset", table="ela:3"), "--pivot is for a comparison"),
+        (ShownOptions(pivot="dataset", evaluated=["digits"]), "--pivot is for a comparison"),
+        (ShownOptions(pivot="dataset", transpose=True, delta=True), "--delta adds columns"),
+        (ShownOptions(order="asked", sort="top1"), "--order and --sort are two orders"),
+        (ShownOptions(order="rows"), "--order rows needs --rows"),
+        (ShownOptions(order="asked", table="ela:3"), "a paper's table has the paper's order"),
+        (ShownOptions(decimals=["7"]), "--decimals '7': write 0 to 6"),
+        (ShownOptions(decimals=["top1=x"]), "--decimals 'top1=x': write 0 to 6"),
+        (ShownOptions(decimals=["=1"]), "--decimals '=1': write 0 to 6"),
     ],
 )
 def test_invalid_display_options_are_refused(shown: ShownOptions, message: str) -> None:
     with pytest.raises(SpecError, match=message):
         shown.request([], missing=False)
+
+
+def test_a_pivot_its_order_and_its_decimals_are_part_of_the_request() -> None:
+    shown = ShownOptions(pivot="backbone", delta=True, order="asked", decimals=["1,params=2"])
+    request = shown.request([], missing=False)
+    assert request.options.pivot == Pivot(axis="backbone", delta=True)
+    assert request.options.decimals == (("", 1), ("params", 2))
+    assert request.words() == {
+        "--decimals": "1,params=2",
+        "--order": "asked",
+        "--pivot": "backbone",
+        "--delta": "yes",
+    }
+
+
+def test_spreads_are_chosen_for_what_is_read() -> None:
+    shown = ShownOptions(spread="se", spread_as="parens")
+    table = comparison()
+    made = shown.styled(table, formats.named("latex"))
+    assert made == with_spreads(table, "se", "parens")
+    assert ShownOptions().styled(table, formats.named("csv")) == table
+    assert ShownOptions(spread_as="pm").styled(table, formats.named("html")) == with_spreads(table, "sd", "pm")
+    with pytest.raises(SpecError, match="CSV and JSON hold the values"):
+        shown.styled(table, formats.named("json"))
 
 
 def test_only_one_thing_replaces_the_table_and_no_file_is_written_then() -> None:

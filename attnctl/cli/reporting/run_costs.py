@@ -1,0 +1,42 @@
+"""What the runs of a comparison took: hours of training, and the peak memory of a process."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from attnctl.reports.comparison.columns import HOURS, MEMORY
+from attnctl.reports.selection import key_of
+
+if TYPE_CHECKING:
+    from attnctl.db import Index, RunRow
+
+
+def of_runs(index: Index, rows: Sequence[RunRow], columns: Iterable[str]) -> Mapping[str, Mapping[str, float]]:
+    """Column -> run -> value, for the asked columns that are measured here. columns: as --columns has them."""
+    asked = {word.partition(".")[0] for word in columns}
+    known = {key_of(HOURS): _hours, key_of(MEMORY): _memory}
+    return {key: found for key, measure in known.items() if key in asked and (found := measure(index, rows))}
+
+
+def _hours(index: Index, rows: Sequence[RunRow]) -> Mapping[str, float]:
+    """Of all processes, over all attempts."""
+    wanted, found = {row.id for row in rows}, defaultdict[str, float](float)
+    for timing in index.timings():
+        if timing.run in wanted:
+            found[timing.run] += (timing.heartbeat - timing.started) * timing.world / 3600
+    return found
+
+
+def _memory(index: Index, rows: Sequence[RunRow]) -> Mapping[str, float]:
+    """Bytes of the largest process: of GPUs if runs used them, else of the processes themselves."""
+    gpu: dict[str, int] = {}
+    resident: dict[str, int] = {}
+    for row in rows:
+        starts = [start for attempt in index.workspace.run(row.id).attempts() for start in attempt.incarnations()]
+        exits = [record for start in starts for record in start.exits()]
+        gpu[row.id] = max((record.max_gpu for record in exits), default=0)
+        resident[row.id] = max((record.max_rss for record in exits), default=0)
+    found = gpu if any(gpu.values()) else resident
+    return {run: float(peak) for run, peak in found.items() if peak}
