@@ -11,6 +11,7 @@ from typing import Literal
 from attnctl.reports.display_names import PLAIN, DisplayNames
 from attnctl.reports.replicates import Epoch
 from attnctl.reports.table import ReportColumn, ReportTable, Row
+from attnctl.spec import NO_MODULE
 from attnctl.values import SpecError, comma_join, did_you_mean
 
 
@@ -144,9 +145,16 @@ def _by_value(lines: Sequence[tuple[str, Row]], position: int, *, descending: bo
     return sorted(lines, key=place)
 
 
+def names_of(line: tuple[str, Row]) -> tuple[str, ...]:
+    """What can be typed for a row: its typed name, its texts, and `none` for the plain backbone."""
+    name, row = line
+    plain = any((fact.axis, fact.value) == ("module", NO_MODULE) for fact in row.facts)
+    return (name, " ".join(filter(None, row.header)), *([NO_MODULE] if plain else []))
+
+
 def _named_at(line: tuple[str, Row], globs: Sequence[str]) -> int:
     """The place of the glob that names a row; one that names it exactly counts before others."""
-    names = (line[0], " ".join(filter(None, line[1].header)))
+    names = names_of(line)
     exact = [place for place, glob in enumerate(globs) if glob in names]
     fitting = (place for place, glob in enumerate(globs) if any(fnmatchcase(name, glob) for name in names))
     return exact[0] if exact else next(fitting, len(globs))

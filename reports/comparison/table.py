@@ -26,7 +26,7 @@ from attnctl.reports.footnotes import lettered
 from attnctl.reports.ranking import ranked
 from attnctl.reports.replicates import BEST_ON_TEST, Epoch, Metric, Replicates, has_gain
 from attnctl.reports.report import Report, matching
-from attnctl.reports.selection import ALL, Options, asked_at, ordered, with_columns, with_decimals
+from attnctl.reports.selection import ALL, Options, asked_at, names_of, ordered, with_columns, with_decimals
 from attnctl.reports.significance import symbols, wants_statistics, with_marks
 from attnctl.reports.speeds import of_runs
 from attnctl.reports.table import Fact, Group, ReportColumn, ReportTable, Row, all_rows
@@ -198,7 +198,7 @@ def _groups(
 ) -> tuple[list[Group], list[str]]:
     """The groups with the rows that are shown, and the names of these."""
     every = [line for lines in made.values() for line in lines]
-    known = dict.fromkeys([*(name for name, _ in every), *(_text(row.header) for _, row in every)])
+    known = dict.fromkeys(name for line in every for name in names_of(line))
     wanted = set(matching(list(known), options.rows))
     groups, names = [], []
     places = {run: number for number, run in enumerate(asked)}
@@ -206,7 +206,7 @@ def _groups(
         made = dict(sorted(made.items(), key=lambda item: asked_at([row for _, row in item[1]], places)))
     for place, lines in made.items():
         kept = ordered(
-            [(name, row) for name, row in lines if not wanted.isdisjoint((name, _text(row.header)))],
+            [line for line in lines if not wanted.isdisjoint(names_of(line))],
             columns,
             options,
             places,

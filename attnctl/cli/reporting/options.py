@@ -220,7 +220,7 @@ class ShownOptions:
             epoch=self.epoch,
             sort=self.sort or "",
             order=self._order(),
-            decimals=tuple(_digits(part) for part in words_of(self.decimals, "--decimals")),
+            decimals=_decimals(words_of(self.decimals, "--decimals")),
             names=display_names.DisplayNames(dict(context.config().names) | display_names.parsed(self.rename or ())),
             unpaired=self.unpaired,
             statistics=self.statistics,
@@ -412,6 +412,15 @@ class FormatOptions:
 def words_of(given: Sequence[str] | None, option: str) -> tuple[str, ...]:
     """The words of an option that may be typed several times, as comma lists. Raises SpecError."""
     return tuple(part for text in given or () for part in split_list(text, option))
+
+
+def _decimals(words: Sequence[str]) -> tuple[tuple[str, int], ...]:
+    found = tuple(map(_digits, words))
+    keys = [key for key, _ in found]
+    twice = next((word for word, key in zip(words, keys, strict=True) if keys.count(key) > 1), None)
+    if twice is not None:
+        raise SpecError(f"--decimals {','.join(words)[:40]!r}: {twice} and another one are for the same columns")
+    return found
 
 
 def _digits(word: str) -> tuple[str, int]:

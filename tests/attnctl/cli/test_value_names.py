@@ -33,6 +33,7 @@ WORDS = {
         "HOURS",
         "TYPED=SHOWN",
         "MM",
+        "[KEY=]N,...",
     ),
 }
 """What a value may be called; `|` stands between two of them, and between words that are typed as they are."""

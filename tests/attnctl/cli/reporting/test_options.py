@@ -38,6 +38,7 @@ def test_lists_may_be_typed_in_one_option_or_in_several() -> None:
         (ShownOptions(order="asked", sort="top1"), "--order and --sort are two orders"),
         (ShownOptions(order="rows"), "--order rows needs --rows"),
         (ShownOptions(order="asked", table="ela:3"), "a paper's table has the paper's order"),
+        (ShownOptions(decimals=["5,5"]), "are for the same columns"),
         (ShownOptions(decimals=["7"]), "--decimals '7': write 0 to 6"),
         (ShownOptions(decimals=["top1=x"]), "--decimals 'top1=x': write 0 to 6"),
         (ShownOptions(decimals=["=1"]), "--decimals '=1': write 0 to 6"),
