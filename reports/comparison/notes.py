@@ -66,13 +66,13 @@ def notes(
             yield f"Run {row.id}: {row.alarm}."
     yield from (f"{words[0].upper()}{words[1:]}." for words in own_data.namesakes(row.dataset for row in rows))
     yield from partial_loads({row.label: row.init for row in rows})
-    names = {column.name for column in columns}
-    if fps and names & {FPS.name, LATENCY.name}:
-        what = "FPS: images per second" if FPS.name in names else "latency: time for an image"
+    keys = {column.name for column in columns}
+    if fps and keys & {FPS.name, LATENCY.name}:
+        what = "FPS: images per second" if FPS.name in keys else "latency: time for an image"
         yield f"{what} of inference; {fps}."
-    if HOURS.name in names:
+    if HOURS.name in keys:
         yield "hours: training time of all processes together, over all attempts; the mean of the runs."
-    if MEMORY.name in names:
+    if MEMORY.name in keys:
         yield "peak memory: of the largest process; on a GPU what PyTorch reserved there."
 
 

@@ -79,10 +79,10 @@ def build(
         facts = [row_facts(runs[0], varying, options.names) for runs in members]
         made[place], unfair = _lines(lines, map(_text, typed), texts, facts, columns, fps, more, options, without)
         warnings += [f"{place.title(options.names)}: {words}" for words in unfair]
-    for place, more in imported_rows.lines(
+    for place, imported in imported_rows.lines(
         imports, list(groups), columns, options.names, with_placement=with_placement
     ).items():
-        made.setdefault(place, []).extend(more)
+        made.setdefault(place, []).extend(imported)
     shown, names = _groups(made, columns, options, asked)
     table = ReportTable(
         title=title,

@@ -96,8 +96,9 @@ def build(
         replaced=bool(usual.dataset or usual.model or usual.recipe),
     )
     started = {name: spec.init for name, spec in _networks(chosen).items()}
-    every = (*said, *partial_loads(started))
-    return Report(table=replace(made, notes=every), names=tuple(names), warnings=tuple(warnings))
+    return Report(
+        table=replace(made, notes=(*said, *partial_loads(started))), names=tuple(names), warnings=tuple(warnings)
+    )
 
 
 def runs_of(

@@ -28,7 +28,7 @@ def two_backbones(**axes: Any) -> list[RunRow]:
 def pivot(made: list[RunRow], axis: str, names: DisplayNames | None = None, **more: Any) -> Report:
     own = {name: more.pop(name) for name in ("transpose", "delta") if name in more}
     sweeps = more.pop("sweeps", None)
-    options = Options(pivot=Pivot(axis=axis, **own), **({"names": names} if names else {}), **more)
+    options = Options(pivot=Pivot(axis=axis, **own), names=names or DisplayNames(), **more)
     return comparison.build(made, "Sweep first", options=options, sweeps=sweeps)
 
 

@@ -60,7 +60,7 @@ def test_after_a_sweep_of_a_module_the_table_is_of_its_paper(folder: Path, attnc
     assert result.out.startswith(f"ELA, table 3: {ELA_3}")
     result = attnctl("figure", "1", "-o", "one.svg")
     assert (result.code, result.err.splitlines()[0]) == (
-        0,
+        2,
         "figure 1 of ELA, whose module ela was swept in this workspace",
     )
 
