@@ -21,6 +21,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 from statistics import median
+from typing import Any, Literal
 
 from arguments import Arguments
 from workspaces import NOW, finished, log
@@ -66,9 +67,11 @@ def workspace_of(root: Path, specs: Sequence[RunSpec]) -> None:
     workspace.sweep("all").write_bytes(sweep.encode())
 
 
-def attempts(workspace: Workspace, specs: Sequence[RunSpec], tag: str, events: bytes, where: str) -> None:
+def attempts(
+    workspace: Workspace, specs: Sequence[RunSpec], tag: str, events: bytes, where: Literal["slurm", "local"]
+) -> None:
     """Runs of one submission that have begun to train."""
-    fields = {"tag": tag, "created": NOW, "where": where, "host": "login", "pid": 1}
+    fields: Any = {"tag": tag, "created": NOW, "where": where, "host": "login", "pid": 1}
     request = Request(**fields, user="me", nonce="n", resources=dataclasses.asdict(Resources())).encode()
     for spec in specs:
         run = workspace.run(spec.id)

@@ -79,7 +79,8 @@ def predictions(generator: np.random.Generator, seeds: int, spread: float, true_
     shift = generator.normal(true_gain, spread, size=(seeds, 1)) / 100 / HARD if spread else true_gain / 100 / HARD
     theirs = np.where(hard, 0.5, 0.98)
     ours = np.where(hard, 0.5 + own + shift, 0.98)
-    return per_image.differences(generator.random((seeds, IMAGES)) < ours, generator.random((seeds, IMAGES)) < theirs)
+    rights = [list(generator.random((seeds, IMAGES)) < chance) for chance in (ours, theirs)]
+    return per_image.differences(*rights)
 
 
 def image_coverage(seeds: int, spread: float, trials: int) -> list[str]:

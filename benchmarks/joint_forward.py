@@ -93,7 +93,9 @@ class Loops:
     def network(self) -> nn.Module:
         """The network, the same each time."""
         torch.manual_seed(0)
-        return self.make().to(self.device, memory_format=torch.channels_last).train()
+        made = self.make().to(self.device)
+        made.to(memory_format=torch.channels_last)
+        return made.train()
 
 
 def seconds(step: Callable[[], object], device: torch.device) -> float:
