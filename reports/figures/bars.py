@@ -5,7 +5,7 @@ from __future__ import annotations
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
-from matplotlib.ticker import FixedLocator, FuncFormatter, MultipleLocator
+from matplotlib.ticker import FixedFormatter, FixedLocator, FuncFormatter, MultipleLocator
 
 from attnctl.reports.figures import legend, style, ticks
 from attnctl.reports.figures.data import BarPanel, Bars
@@ -13,6 +13,7 @@ from attnctl.reports.figures.data import BarPanel, Bars
 _NARROWEST = 2.2
 """Inches of a panel."""
 _HEIGHT = 2.1
+_PERCENT = range(0, 101, 25)
 _FILLED = 0.8
 """Of a place's width: what its bars take."""
 
@@ -36,12 +37,19 @@ def draw(bars: Bars, inches: float) -> Figure:
         if panel.title:
             axes.set_title(style.folded(panel.title, inches / columns))
         if bars.diagonal:
-            ends = (-0.5, len(panel.places) - 0.5)
-            axes.plot(ends, (0, 100), color=style.ink(), linewidth=0.8, linestyle=(0, (4, 2)))
+            _scale_in_percent(axes)
+            axes.plot(axes.get_xlim(), (0, 100), color=style.ink(), linewidth=0.8, linestyle=(0, (4, 2)))
     if any(len(panel.series) > 1 for panel in bars.panels):
         legend.put(figure, list(handles.values()), list(handles))
     ticks.thin_out(figure, every.flat[: len(bars.panels)], upright=not bars.diagonal)
     return figure
+
+
+def _scale_in_percent(axes: Axes) -> None:
+    """Label the horizontal axis from 0 to 100: its bars are equal parts of that."""
+    first, last = axes.get_xlim()
+    axes.xaxis.set_major_locator(FixedLocator([first + (last - first) * percent / 100 for percent in _PERCENT]))
+    axes.xaxis.set_major_formatter(FixedFormatter([str(percent) for percent in _PERCENT]))
 
 
 def _bars(axes: Axes, panel: BarPanel) -> dict[str, Rectangle]:

@@ -38,6 +38,8 @@ def test_a_reliability_diagram_has_a_panel_for_each_run(inches: float, shape: tu
         (diagonal,) = axes.lines
         assert np.asarray(diagonal.get_xydata()).tolist() == [[-0.5, 0], [14.5, 100]]
         assert axes.get_ylim() == (0, 100)
+        assert [label.get_text() for label in axes.get_xticklabels()] == ["0", "25", "50", "75", "100"]
+        assert axes.get_xticks().tolist() == pytest.approx([-0.5, 3.25, 7, 10.75, 14.5])
         assert len(axes.patches) == 15
     assert (first.get_title(), second.get_title()) == ("ResNet-20 (ECE 3.3 %)", "SE (ECE 3.3 %)")
     assert not figure.legends
