@@ -87,6 +87,14 @@ ALL_MEASURED = tuple(metric.key for metric in METRICS if metric.key != "images_p
 """The same for all tasks together."""
 
 
+_LOWER = ("loss", "losses", "error", "errors")
+
+
+def lower_is_better(key: str) -> bool:
+    """Whether the lower value of a metric is the better one; of a user's own, if its name ends in loss or error."""
+    return BY_KEY[key].better == "lower" if key in BY_KEY else key.lower().endswith(_LOWER)
+
+
 def deciding(task: Task) -> tuple[str, ...]:
     """The keys of the metrics that select a task's best epoch, in order of preference; higher is better."""
     return tuple(metric.key for metric in METRICS if task in metric.decides)

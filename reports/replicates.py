@@ -11,6 +11,7 @@ from typing import Literal
 
 from attnctl.db import RunRow
 from attnctl.lifecycle.state import State
+from attnctl.metrics import lower_is_better
 from attnctl.reports.statistics.gains import Gain
 from attnctl.reports.statistics.means import Summary, summary
 from attnctl.reports.table import Cell
@@ -40,7 +41,7 @@ class Metric:
     @property
     def lower(self) -> bool:
         """Whether the lower value is the better one."""
-        return self.error or self.name.endswith("loss")
+        return self.error or lower_is_better(self.name)
 
     @property
     def words(self) -> str:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Literal
 
 from attnctl import datasets, models, recipe_parts
 from attnctl.db import RunRow
-from attnctl.metrics import BY_KEY, METRICS, deciding
+from attnctl.metrics import BY_KEY, METRICS, deciding, lower_is_better
 from attnctl.reports.table import ReportColumn
 from attnctl.spec import NONE, Task
 from attnctl.values import SpecError
@@ -57,9 +58,9 @@ def columns_of(rows: Iterable[RunRow]) -> tuple[ReportColumn, ...]:
 
 
 def _own_column(name: str) -> ReportColumn:
-    """The column of a user's metric; lower is better for names that end in loss or error."""
-    lower = name.lower().endswith(("loss", "error"))
-    return ReportColumn(name=name, title=name, decimals=4, better="lower" if lower else "higher", measured=True)
+    """The column of a user's metric."""
+    better: Literal["lower", "higher"] = "lower" if lower_is_better(name) else "higher"
+    return ReportColumn(name=name, title=name, decimals=4, better=better, measured=True)
 
 
 def definitions(columns: Sequence[ReportColumn]) -> str:

@@ -7,7 +7,7 @@ import attnctl
 from attnctl import metrics
 from attnctl.jobs.tasks import classify, detect, segment
 from attnctl.lifecycle.results import CHOSEN_BY
-from attnctl.metrics import ALL_MEASURED, BY_KEY, DECIDING, LOSSES, MEASURED, METRICS, deciding
+from attnctl.metrics import ALL_MEASURED, BY_KEY, DECIDING, LOSSES, MEASURED, METRICS, deciding, lower_is_better
 from attnctl.reports.comparison.metrics import COLUMNS
 
 ROOT = Path(attnctl.__file__).parent.parent
@@ -57,3 +57,8 @@ def test_no_other_module_names_metrics() -> None:
                 }
                 found += [path.name] if texts & pairs else []
     assert found == []
+
+
+def test_the_lower_value_is_better_of_losses_and_errors_also_of_a_users_own() -> None:
+    lower = ("loss", "train_loss", "focal_loss", "losses", "error", "Top1Error", "errors")
+    assert [name for name in (*lower, "top1", "ap", "kappa", "F1", "erroneous") if lower_is_better(name)] == [*lower]
