@@ -45,9 +45,12 @@ class Snapshot:
         raise SpecError(f"run {run_id} has no spec yet: the command that adds it has not finished, or was killed")
 
 
-def take(config: Config, index: Index, ids: Sequence[str] | None) -> Snapshot:
-    """The current states of these runs (None: all); only their folders are looked into."""
-    index.refresh(ids)
+def take(config: Config, index: Index, ids: Sequence[str] | None, *, alone: bool = False) -> Snapshot:
+    """The current states of these runs (None: all).
+
+    alone: no other run's folder is looked into, so that the index may lack what other runs have become.
+    """
+    index.refresh(ids if alone else None)
     chosen = None if ids is None else set(ids)
     placed = [item for item in index.placed() if chosen is None or item.run in chosen]
     unavailable = None

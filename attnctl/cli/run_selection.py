@@ -51,7 +51,7 @@ def open_run(word: str) -> OpenRun:
     config = context.config()
     with context.index() as index:
         name = run_id(config.workspace, word)
-        now = take(config, index, [name])
+        now = take(config, index, [name], alone=True)
     folder = config.workspace.run(name)
     return OpenRun(config, now, now.row(name), folder, folder.read_spec())
 

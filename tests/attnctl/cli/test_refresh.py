@@ -26,6 +26,17 @@ def test_a_snapshot_counts_the_runs_that_are_under_way(past: Past) -> None:
         assert [row.id for row in take(past.config, index, [done.id]).rows] == [done.id]
 
 
+def test_the_index_knows_what_all_runs_have_become_unless_one_is_looked_at_alone(past: Past) -> None:
+    one, other = past.specs(2)
+    past.attempt(one, "COMPLETED", exit=left("completed", step=40))
+    past.attempt(other, "RUNNING")
+    with open_index(past.config.workspace) as index:
+        take(past.config, index, [one.id], alone=True)
+        assert [row.id for row in index.runs()] == [one.id]
+        take(past.config, index, [one.id])
+        assert {row.id for row in index.runs()} == {one.id, other.id}
+
+
 def test_the_time_left_is_that_of_the_remaining_images_at_the_present_speed(past: Past) -> None:
     active, done, queued = past.specs(3)
     past.attempt(active, "RUNNING", saved=(19,))  # at step 20 of 40, 128 images/s in batches of 128
