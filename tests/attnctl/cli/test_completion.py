@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from attnctl import papers
 from attnctl.cli import completion
 from attnctl.workspace import user_notes
 from attnctl.workspace.layout import Workspace
@@ -100,6 +102,25 @@ def test_the_shell_completes(shell: str, typed: str, found: str, folder: Path) -
     )
     offered = {word.replace("\\", "") for word in re.split(r'[\s"]+', done.stdout)}
     assert found in offered, done.stdout + done.stderr
+
+
+FISH = shutil.which("fish")
+
+
+@pytest.mark.skipif(FISH is None, reason="there is no fish")
+def test_fish_itself_completes(folder: Path) -> None:
+    (folder / "attnctl").write_text(
+        f"#!/bin/sh\nexec {sys.executable} -c 'from attnctl.cli import main; main()' \"$@\"\n"
+    )
+    (folder / "attnctl").chmod(0o755)
+    environ = {**os.environ, "PATH": f"{folder}:/usr/bin:/bin", "HOME": str(folder)}
+    script = "_ATTNCTL_COMPLETE=source_fish attnctl | source; for typed in $argv; complete -C $typed; end"
+    asked = ("attnctl report --table ean:", "attnctl sweep ela --ker", "attnctl status --state runn")
+    done = subprocess.run(
+        [str(FISH), "-c", script, *asked], env=environ, capture_output=True, text=True, check=True, cwd=folder
+    )
+    offered = [line.partition("\t")[0] for line in done.stdout.splitlines()]
+    assert offered == [*(f"ean:{number}" for number in papers.load("ean").tables), "--kernel", "running"]
 
 
 def test_cached_data_sets_of_hugging_face_are_offered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
