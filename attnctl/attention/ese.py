@@ -8,11 +8,11 @@ from attnctl.sources.signature import check_constructed
 
 
 class ESE(nn.Module):
-    """Effective Squeeze-Excitation (Lee and Park, CenterMask, CVPR 2020, arXiv:1911.06667, section 3.3).
+    """Effective Squeeze-Excitation (Lee and Park, CenterMask, CVPR 2020, arXiv:1911.06667).
 
     y = x * sigmoid(W mean(x)) with one layer W of C x C and bias: SE without its reduction.
 
-    form: gate: paper (the sigmoid of equation 2) or released (hard sigmoid, as in CenterMask2's and timm's code)
+    form: gate: paper (a sigmoid) or released (hard sigmoid, as in CenterMask2's and timm's code)
     """
 
     version = 1

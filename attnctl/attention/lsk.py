@@ -9,7 +9,7 @@ from attnctl.sources.signature import check_constructed
 
 
 class LSK(nn.Module):
-    """Large Selective Kernel module (LSKNet; Li et al., ICCV 2023, arXiv:2303.09030, section 3.3; zcablii/LSKNet).
+    """Large Selective Kernel module (LSKNet; Li et al., ICCV 2023, arXiv:2303.09030; zcablii/LSKNet).
 
     Two depthwise convolutions in sequence see 5x5 and 23x23 positions; each position weights the two:
 
