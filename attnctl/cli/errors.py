@@ -60,8 +60,9 @@ def _usage_message(error: typer.TyperException) -> str:
     own: str | None = explain(error) if explain is not None else None
     if own is not None:
         return own
-    similar = getattr(error, "possibilities", None)
-    message = f"{error}; did you mean {similar[0]}?" if similar else error.format_message()
+    message = error.format_message() if getattr(error, "option_name", None) is None else str(error)
+    if similar := similar_option(error):
+        message = f"{error}; did you mean {similar}?"
     if choice := _CHOICE.fullmatch(message):
         name, value, choices = choice[1], choice[2], re.findall(r"'([^']+)'", choice[3])
         near = nearest(value, choices)
@@ -74,6 +75,13 @@ def _usage_message(error: typer.TyperException) -> str:
     if ctx is None or not found:
         return message
     return f"unexpected {words.removesuffix(')')!r}; `{ctx.command_path} --help` shows what the command takes"
+
+
+def similar_option(error: Exception) -> str | None:
+    """The option that may have been meant by an unknown one; its dashes make no name similar."""
+    names = {name.lstrip("-"): name for name in getattr(error, "possibilities", None) or ()}
+    near = nearest((getattr(error, "option_name", None) or "").lstrip("-"), names)
+    return names[near] if near is not None else None
 
 
 def _unexpected(error: Exception, debug: bool) -> int:

@@ -92,9 +92,8 @@ def eval_(
 
     Examples:
         attnctl eval ela-digits --dataset ./digits-c
-        attnctl eval 3fa2 --split train --by-class
-        attnctl eval 3fa2 81bc --confusion -o predictions.csv
-        attnctl eval my-detector --class-output ap.csv
+        attnctl eval 3fa2 81bc --split train --confusion -o predictions.csv
+        attnctl eval my-detector --by-class --class-output ap.csv
     """
     if dataset == "":
         raise SpecError("--dataset is empty; leave it out, or name a data set or a folder")

@@ -55,7 +55,6 @@ def report(
     show their state.
 
     Examples:
-        attnctl report
         attnctl report --table ela:5
         attnctl report ela-digits --sort -top1 -o table.tex
         attnctl report ela-digits -o table.html --watch

@@ -74,8 +74,7 @@ def resume(
 
     Examples:
         attnctl resume --dry-run
-        attnctl resume --state timeout --time 8:00:00
-        attnctl resume --module ela --tag rerun
+        attnctl resume --state timeout --module ela --time 8:00:00
         attnctl resume 3fa2 --mem 64G
     """
     from attnctl.cli.resuming import candidates, show, submit

@@ -50,9 +50,8 @@ def seeds(
 
     Examples:
         attnctl seeds ela-digits
-        attnctl seeds ela-digits --half-width 0.1
+        attnctl seeds ela-digits --half-width 0.1 -o seeds.md
         attnctl seeds ean:2 --rows '*SE*' --gap 0.5
-        attnctl seeds ela-digits -o seeds.md
     """
     for name, value in (("--half-width", half_width), ("--gap", gap)):
         if value is not None and not 0 < value <= 100:

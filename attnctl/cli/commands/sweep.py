@@ -60,8 +60,7 @@ def sweep(
 
     Examples:
         attnctl sweep none,ela,an@norm2+se@block --kernel 5,7 --dataset ./flowers
-        attnctl sweep ./mine.py:Mine,group:lightweight --seed 0..2
-        attnctl sweep none,se --loss ./mine.py:MyLoss -p loss.gamma=1,2
+        attnctl sweep group:lightweight --loss ./mine.py:MyLoss -p loss.gamma=1,2
         attnctl sweep --table ean:5 --with-bases
     """
     from attnctl.cli.sweeping import launch, selection

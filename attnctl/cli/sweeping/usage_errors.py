@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from attnctl import attention
+from attnctl.cli.errors import similar_option
 from attnctl.cli.sweeping.dynamic_options import option_name
 from attnctl.sources.signature import ModuleSource
 from attnctl.values import comma_join
@@ -15,7 +16,7 @@ def explain(sources: Sequence[ModuleSource], error: Exception) -> str | None:
     option = getattr(error, "option_name", None)
     if option is not None and hasattr(error, "possibilities"):
         having = [name for name in attention.names() if option in _options(attention.describe(name))]
-        return _unknown_option(sources, option, having) if having or not error.possibilities else None
+        return _unknown_option(sources, option, having) if having or not similar_option(error) else None
     ctx = getattr(error, "ctx", None)
     _, found, words = str(error).partition("unexpected extra argument(s) (")
     first = ctx.params.get("modules") if ctx is not None and found else None
