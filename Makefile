@@ -11,8 +11,8 @@ BIN := $(VENV)/bin
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
 
-demo: $(BIN)/.attnctl ## train two small networks on the embedded digits and show the table (about 2 minutes)
-	$(BIN)/attnctl --workspace demo sweep ela --kernel 5,7 --run-on local
+demo: $(BIN)/.attnctl ## train three small networks on the embedded digits and show the table (about 3 minutes)
+	$(BIN)/attnctl --workspace demo sweep none,ela --kernel 5,7 --run-on local
 	$(BIN)/attnctl --workspace demo report
 
 # Two workers compute; a third has the tests of the real SLURM, which mostly wait. More threads would only take turns.
