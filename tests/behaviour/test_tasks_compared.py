@@ -146,7 +146,7 @@ def test_imported_numbers_are_shown_beside_the_detectors(rows: Rows) -> None:
     ]
     report = comparison.build(of(rows, DETECTORS), imports=found.records)
     (group,) = report.table.groups
-    assert [row.header for row in group.rows] == [("YOLOF, ResNet-18",), ("SE",), ("none",)]
+    assert [row.header for row in group.rows] == [("YOLOF, ResNet-18",), ("SE",), ("YOLOF, ResNet-18",)]
 
 
 def test_the_command_that_trains_a_detector_again_means_the_same_run(rows: Rows, tmp_path: Path) -> None:
