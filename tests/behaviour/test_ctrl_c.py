@@ -17,8 +17,8 @@ from tests.attnctl.cli.cli_run import without_slurm
 from tests.attnctl.cli.finished_runs import completed
 from tests.attnctl.cli.past_runs import Past
 
-SECONDS = 20.0
-"""For a command to end, on a machine however busy."""
+SECONDS = 75.0
+"""For a command to end: it gives each of its runs 60 s to save, which all but a very busy machine does in a few."""
 
 LARGE = 4 << 30
 """Bytes of a sparse checkpoint that takes seconds to copy or hash."""
@@ -55,6 +55,9 @@ def press_ctrl_c(words: list[str], ready: Callable[[subprocess.Popen[str]], bool
         _, errors = process.communicate(timeout=SECONDS)
     finally:
         process.kill()
+        process.wait()
+        assert process.stderr is not None
+        process.stderr.close()
     assert process.returncode == 130, errors
     assert "Traceback" not in errors
     _, alive = psutil.wait_procs(helpers, timeout=SECONDS)
