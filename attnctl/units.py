@@ -111,5 +111,8 @@ def slurm_time(moment: float) -> str:
 
 
 def clock(moment: float, *, seconds: bool = True) -> str:
-    """Unix seconds as local date and time: `2025-06-01 13:05:09`."""
-    return time.strftime("%Y-%m-%d %H:%M:%S" if seconds else "%Y-%m-%d %H:%M", time.localtime(moment))
+    """Unix seconds as local date and time: `2025-06-01 13:05:09`; `?` for a number in a record that is no date."""
+    try:
+        return time.strftime("%Y-%m-%d %H:%M:%S" if seconds else "%Y-%m-%d %H:%M", time.localtime(moment))
+    except (OSError, OverflowError, ValueError):
+        return "?"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import re
 import subprocess
 from pathlib import Path
@@ -119,6 +120,11 @@ def test_a_duration_has_the_unit_that_it_rounds_to(seconds: float, text: str) ->
 def test_a_duration_never_reaches_the_next_unit(seconds: float) -> None:
     number, unit = duration(seconds).split(" ")
     assert float(number) < {"s": 60, "min": 60, "h": 24, "d": 1e9}[unit]
+
+
+@pytest.mark.parametrize("moment", [math.inf, -math.inf, math.nan, 1e300, -1e18])
+def test_a_number_that_is_no_date_is_unknown(moment: float) -> None:
+    assert clock(moment) == "?"
 
 
 def test_the_time_since_a_moment_is_in_whole_units(monkeypatch: pytest.MonkeyPatch) -> None:
