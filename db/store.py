@@ -117,11 +117,18 @@ class Store:
             raise
 
     def upsert(self, table: str, rows: Sequence[Mapping[str, Any]]) -> None:
-        """Insert rows, or replace those of the same primary key. A column for which a row has no value is NULL."""
+        """Insert rows, or replace those of the same primary key. A column for which a row has no value is NULL.
+
+        Lone surrogates, which JSON can hold and SQLite cannot, become question marks.
+        """
         if table not in self._upserts:
             self._upserts[table] = _upsert(self.connection, table)
         statement, columns = self._upserts[table]
-        self.connection.executemany(statement, [tuple(map(row.get, columns)) for row in rows])
+        values = [tuple(map(row.get, columns)) for row in rows]
+        try:
+            self.connection.executemany(statement, values)
+        except UnicodeEncodeError:
+            self.connection.executemany(statement, [tuple(map(_storable, row)) for row in values])
 
     def empty(self) -> None:
         """Drop all that is in the index and make its tables anew, in one transaction."""
@@ -270,6 +277,10 @@ def _current(path: Path, group: int | None) -> Store:
         store.close()
         raise
     return store
+
+
+def _storable(value: object) -> object:
+    return value.encode(errors="replace").decode() if isinstance(value, str) else value
 
 
 def _is_plain(kind: str, sql: object) -> bool:

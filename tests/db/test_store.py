@@ -426,3 +426,13 @@ def test_commands_and_frames_read_no_view_of_the_file(workspace: Workspace) -> N
     assert str(everything()) == str(expected)
     assert "kernel" in str(expected)
     assert len(re.findall("MetricRow", str(expected))) == 12
+
+
+def test_texts_that_sqlite_cannot_hold_are_stored_with_question_marks(tmp_path: Path) -> None:
+    store = open_store(tmp_path / "attnctl.sqlite")
+    rows = [{"run": 1, "name": "plain", "value": "é"}, {"run": 1, "name": "torn", "value": "a\ud800b"}]
+    with store.writing():
+        store.upsert("hyperparameter", rows)
+    found = store.connection.execute("SELECT name, value FROM hyperparameter ORDER BY name").fetchall()
+    store.close()
+    assert found == [("plain", "é"), ("torn", "a?b")]
