@@ -111,7 +111,9 @@ def _opened(archive: Path) -> Iterator[Members]:
     """(name, size in bytes, opener) of each file in the archive, without links and folders."""
     if archive.suffix == ".zip":
         with zipfile.ZipFile(archive) as packed:
-            files = [item for item in packed.infolist() if not item.is_dir()]
+            files = [
+                item for item in packed.infolist() if not item.filename.endswith("/")
+            ]  # is_dir() fails for an empty name
             yield ((item.filename, item.file_size, partial(packed.open, item)) for item in files)
     else:
         with open_tar(archive) as tar:
