@@ -6,12 +6,12 @@ from typing import Annotated
 
 import typer
 
-from attnctl.cli import completion, context, output
+from attnctl.cli import context, output
 from attnctl.cli.drawing import error_charts, trained_networks
 from attnctl.cli.drawing.options import FigureOptions
 from attnctl.cli.option_groups import Shown
 from attnctl.values import SpecError
-from attnctl.workspace.evaluations import EvaluatedSplit, dataset_name
+from attnctl.workspace.evaluations import dataset_name
 
 _MOST_RUNS = 6
 
@@ -23,17 +23,8 @@ def errors(
         error_charts.Of,
         typer.Option(help="reliability: accuracy by confidence; confusion: true and predicted classes; classes: bars."),
     ] = "reliability",
-    dataset: Annotated[
-        str | None,
-        typer.Option(
-            help="A data set, or a folder such as ./photos (default: the data set of the run).",
-            metavar="NAME|DIR",
-            autocompletion=completion.datasets,
-        ),
-    ] = None,
-    split: Annotated[
-        EvaluatedSplit, typer.Option(help="Test images, those held out by val_split, or training images.")
-    ] = "test",
+    dataset: trained_networks.EvaluatedData = None,
+    split: trained_networks.SplitOption = "test",
     inspected: Annotated[trained_networks.InspectOptions, Shown(only=("device",))],
     drawn: Annotated[FigureOptions, Shown()],
     as_json: context.AsJson = False,
@@ -49,8 +40,7 @@ def errors(
         attnctl errors 3fa2 --of confusion --dataset ./photos
     """
     drawn.check()
-    if dataset == "":
-        raise SpecError("--dataset is empty; leave it out, or name a data set or a folder")
+    trained_networks.check_data(dataset)
     config = context.config()
     with output.others_on_standard_error():
         networks = trained_networks.trained(config, runs, inspected.device, _MOST_RUNS)
@@ -60,6 +50,7 @@ def errors(
         from attnctl.cli.output_files import tracked
         from attnctl.jobs.inspect import evaluating
 
+        dataset = trained_networks.data_name(dataset)
         results = []
         for network in tracked(networks, "evaluating"):
             images = evaluating.open_images(network, dataset, split, config.data)

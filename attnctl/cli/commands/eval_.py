@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from attnctl import datasets, models
+from attnctl import models
 from attnctl.cli import completion, context, output
 from attnctl.cli.drawing import trained_networks
 from attnctl.cli.output_files import check_file
@@ -18,7 +18,6 @@ from attnctl.cli.reporting import seeds_on_images
 from attnctl.cli.run_selection import chosen
 from attnctl.cli.sweeping.run_names import short_names
 from attnctl.cli.table_layout import Column
-from attnctl.datasets import hub, own_code
 from attnctl.files import made_aside
 from attnctl.metrics import BY_KEY, MEASURED
 from attnctl.spec import NONE, RunSpec
@@ -40,17 +39,8 @@ _MOST_CONFUSED = 10
 def eval_(
     runs: trained_networks.Runs,
     *,
-    dataset: Annotated[
-        str | None,
-        typer.Option(
-            help="A data set, or a folder such as ./photos (default: the data set of the run).",
-            metavar="NAME|DIR",
-            autocompletion=completion.datasets,
-        ),
-    ] = None,
-    split: Annotated[
-        EvaluatedSplit, typer.Option(help="Test images, those held out by val_split, or training images.")
-    ] = "test",
+    dataset: trained_networks.EvaluatedData = None,
+    split: trained_networks.SplitOption = "test",
     columns: Annotated[
         str | None,
         typer.Option(
@@ -95,8 +85,7 @@ def eval_(
         attnctl eval 3fa2 81bc --split train --confusion -o predictions.csv
         attnctl eval my-detector --by-class --class-output ap.csv
     """
-    if dataset == "":
-        raise SpecError("--dataset is empty; leave it out, or name a data set or a folder")
+    trained_networks.check_data(dataset)
     for path in filter(None, (file, class_file)):
         check_file(path, force=True)
     config = context.config()
@@ -180,8 +169,7 @@ def _evaluated(
     from attnctl.cli.output_files import tracked
     from attnctl.jobs.inspect import evaluating, evaluating_objects
 
-    if dataset is not None and (own_code.is_reference(dataset) or hub.is_reference(dataset)):
-        dataset = datasets.canonical(dataset)
+    dataset = trained_networks.data_name(dataset)
     found = _Found()
     for run in tracked(ids, "evaluating"):
         (network,) = trained_networks.networks(config, [run], device)

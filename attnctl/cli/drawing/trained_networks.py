@@ -10,8 +10,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from attnctl import datasets
 from attnctl.cli import completion, output
+from attnctl.datasets import hub, own_code
 from attnctl.values import SpecError, comma_join, split_list
+from attnctl.workspace.evaluations import EvaluatedSplit
 from attnctl.workspace.records import Device
 
 if TYPE_CHECKING:
@@ -27,6 +30,20 @@ Runs = Annotated[
         help="Runs (ids or their first digits) or sweeps.",
         autocompletion=completion.runs_and_sweeps,
     ),
+]
+
+
+EvaluatedData = Annotated[
+    str | None,
+    typer.Option(
+        help="A data set, or a folder such as ./photos (default: the data set of the run).",
+        metavar="NAME|DIR",
+        autocompletion=completion.datasets,
+    ),
+]
+
+SplitOption = Annotated[
+    EvaluatedSplit, typer.Option(help="Test images, those held out by val_split, or training images.")
 ]
 
 
@@ -47,6 +64,18 @@ class InspectOptions:
     def files(self) -> list[Path]:
         """The images and folders of --images; raises SpecError."""
         return paths(self.images) if self.images is not None else []
+
+
+def check_data(dataset: str | None) -> None:
+    """Raise SpecError if --dataset is empty."""
+    if dataset == "":
+        raise SpecError("--dataset is empty; leave it out, or name a data set or a folder")
+
+
+def data_name(dataset: str | None) -> str | None:
+    """The data set of --dataset as an evaluation takes it. A user's code that makes one runs; raises SpecError."""
+    made = dataset is not None and (own_code.is_reference(dataset) or hub.is_reference(dataset))
+    return datasets.canonical(dataset) if dataset is not None and made else dataset
 
 
 def trained(config: Config, targets: Sequence[str], device: Device, limit: int) -> list[Trained]:

@@ -41,3 +41,20 @@ def test_what_cannot_be_drawn_is_one_line(here: Path, attnctl: Run, options: tup
     assert (done.code, done.out) == (2, "")
     assert message in done.err
     assert done.err.count("\n") == 1
+
+
+def test_data_sets_are_named_as_for_eval(here: Path, attnctl: Run) -> None:
+    (here / "scans.py").write_text(
+        "import numpy as np\n\n\ndef make():\n"
+        "    items = [(np.full((8, 8), 20 * label, np.uint8), label) for label in range(10)]\n"
+        "    return items * 2, items * 3\n"
+    )
+    run = ids(attnctl)["none"]
+    words = (run, "--dataset", "./scans.py:make", "--json")
+    (evaluated,) = json.loads(attnctl("eval", *words).out)["runs"]
+    done = attnctl("errors", *words, "--of", "classes")
+    assert done.code == 0, done.err
+    (bars,) = document(done)["panels"]
+    assert bars["series"][0]["heights"] == pytest.approx(
+        [100 * one["right"] / one["images"] for one in evaluated["classes"]]
+    )
