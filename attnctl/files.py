@@ -43,6 +43,7 @@ _OF_ANOTHER_USER = "this folder belongs to another user"
 
 NO_SPACE = {errno.ENOSPC, errno.EDQUOT}
 """The disk is full, or a quota is exceeded."""
+_END = 1 << 14
 _UNWRITABLE = {*NO_SPACE, errno.EACCES, errno.EPERM, errno.EROFS}
 
 
@@ -65,6 +66,13 @@ def open_regular(path: Path, *, follow: bool = True) -> io.BufferedReader:
 def read_regular(path: Path, *, follow: bool = True) -> bytes:
     """The content of a regular file. Raises OSError, for any other kind of file too."""
     with open_regular(path, follow=follow) as stream:
+        return stream.read()
+
+
+def read_end(path: Path) -> bytes:
+    """The last 16 KiB of a regular file, such as a log; raises as `open_regular`."""
+    with open_regular(path) as stream:
+        stream.seek(max(0, os.fstat(stream.fileno()).st_size - _END))
         return stream.read()
 
 

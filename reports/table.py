@@ -54,7 +54,7 @@ class ReportColumn:
         return "" if cell.spread is None else f"{cell.spread / self.scale:.{self.decimals}f}"
 
     def show_beside(self, cell: Cell, plus_minus: str) -> str:
-        """A cell's spread as it stands after the number: ` ± 0.12`, or `(12)`; empty where there is none."""
+        """The text of a cell's spread, which follows the number: ` ± 0.12` or `(12)`; empty if it has none."""
         text = self.show_spread(cell)
         if not text or not self.parentheses:
             return plus_minus + text if text else ""

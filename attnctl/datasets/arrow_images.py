@@ -130,7 +130,7 @@ class _Row:
 
 
 def columns(path: Path, image: str = "", label: str = "") -> tuple[str, str]:
-    """The columns of the images and of the classes; raises SpecError if there is none or there are several."""
+    """The image column and the class column; raises SpecError if either is missing or not unique."""
     features = _features(_table(path), path)
     return _chosen(features, "Image", "image", image, path), _chosen(features, "ClassLabel", "label", label, path)
 

@@ -33,7 +33,7 @@ _NAMED = 3  # an error names only the first of many classes
 
 
 def is_hidden(name: str) -> bool:
-    """Whether a file or folder is no part of the data: its name begins with a dot, or an archiver of macOS made it."""
+    """Whether to ignore a file or folder: its name begins with a dot, or it is the folder that macOS adds to a zip."""
     return name.startswith(".") or name == "__MACOSX"
 
 

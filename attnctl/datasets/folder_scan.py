@@ -17,6 +17,7 @@ from typing import NamedTuple
 
 from attnctl.datasets.class_folders import class_folders, difference, is_hidden, is_image
 from attnctl.datasets.fingerprint import DataFile
+from attnctl.files import reason
 from attnctl.units import quantity
 from attnctl.values import SpecError, comma_join, first_of
 
@@ -86,6 +87,19 @@ class ImageFolder:
     def path(self, part: str, image: ImageFile) -> Path:
         """The path of an image."""
         return self.root / part / image.folder / os.fsdecode(image.name)
+
+
+def typed_folder(text: str, path: str) -> Path:
+    """The folder that was typed, with ~ replaced. text: all that was typed; raises SpecError."""
+    try:
+        folder = Path(path).expanduser()
+        exists, is_folder = folder.exists(), folder.is_dir()
+    except (OSError, RuntimeError, ValueError) as error:  # RuntimeError: ~ of a user who does not exist
+        raise SpecError(f"dataset {text!r}: {reason(error)}") from error
+    if not is_folder:
+        words = f"{path} is not a folder" if exists else f"there is no folder {path}"
+        raise SpecError(f"dataset {text!r}: {words}")
+    return folder
 
 
 def scan(root: Path) -> ImageFolder:

@@ -160,15 +160,7 @@ def _shards(root: Path, stem: str, split: str) -> tuple[Path, ...]:
 
 
 def _folder(name: str, config: str) -> Path:
-    try:
-        folder = Path(name).expanduser()
-        exists, is_folder = folder.exists(), folder.is_dir()
-    except (OSError, RuntimeError, ValueError) as error:  # RuntimeError: ~ of a user who does not exist
-        raise SpecError(f"dataset {PREFIX}{name!r:.80}: {reason(error)}") from error
-    if not is_folder:
-        raise SpecError(
-            f"dataset {PREFIX}{name}: {f'{name} is not a folder' if exists else f'there is no folder {name}'}"
-        )
+    folder = folder_scan.typed_folder(f"{PREFIX}{name}", name)
     if config:
         raise SpecError(f"dataset {PREFIX}{name}: a folder has no config; name the folder of the one that you mean")
     return Path(os.path.abspath(folder))  # noqa: PTH100 resolve would give a link's target

@@ -251,8 +251,12 @@ def _voc(root: Path) -> ObjectFolder:
 def _in_both(stems: Sequence[Sequence[str]]) -> Iterator[str]:
     """A note on images in both lists."""
     if both := sorted(set(stems[0]) & set(stems[1])):
-        are = plural(len(both), "is", "are")
-        yield f"{quantity(len(both), 'evaluated image')} {are} also trained on, such as {both[0]}"
+        yield also_trained_on(len(both), both[0])
+
+
+def also_trained_on(count: int, example: str) -> str:
+    """A note on evaluated images that are also among the training images."""
+    return f"{quantity(count, 'evaluated image')} {plural(count, 'is', 'are')} also trained on, such as {example}"
 
 
 def _stems(path: Path, known: Collection[str]) -> list[str]:

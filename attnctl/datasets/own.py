@@ -24,9 +24,9 @@ from attnctl.datasets.folder_scan import ImageFolder
 from attnctl.datasets.hub import HubFolder
 from attnctl.datasets.image_statistics import ImageStatistics
 from attnctl.datasets.object_scan import ObjectFolder
-from attnctl.files import is_file_name, read_regular, reason, write_atomic
+from attnctl.files import is_file_name, read_regular, write_atomic
 from attnctl.sources import store
-from attnctl.units import plural, quantity
+from attnctl.units import quantity
 from attnctl.values import SpecError, comma_join
 from attnctl.workspace import untrusted_json
 
@@ -89,15 +89,16 @@ def is_reference(text: str) -> bool:
 
 def parse(text: str) -> Reference:
     """The folder that `./flowers` or `./flowers:test=0.3+seed=1` names; raises SpecError."""
+    path, options = (text, "") if _is_folder(text) else _divided(text)
+    return Reference(folder_scan.typed_folder(text, path), *_split_options(text, options))
+
+
+def _is_folder(text: str) -> bool:
+    """Whether all that was typed is the name of a folder, also if it has a colon."""
     try:
-        path, options = (text, "") if Path(text).expanduser().is_dir() else _divided(text)
-        folder = Path(path).expanduser()
-        exists, is_folder = folder.exists(), folder.is_dir()
-    except (OSError, RuntimeError, ValueError) as error:  # RuntimeError: ~ of a user who does not exist
-        raise SpecError(f"dataset {text!r}: {reason(error)}") from error
-    if not is_folder:
-        raise SpecError(f"dataset {text!r}: {f'{path} is not a folder' if exists else f'there is no folder {path}'}")
-    return Reference(folder, *_split_options(text, options))
+        return Path(text).expanduser().is_dir()
+    except (OSError, RuntimeError, ValueError):  # no such user, too long, a NUL: not as it stands, but without options?
+        return False
 
 
 def _split_options(text: str, options: str) -> tuple[float | None, int]:
@@ -148,14 +149,25 @@ def measure(text: str) -> Dataset:
         raise SpecError(f"{folder} holds a data set that `datasets` saved; name it as {hub.PREFIX}{folder}")
     scanned = scan(folder)
     is_split = isinstance(scanned, ImageFolder) and scanned.is_split
-    if not is_split and (reference.test is not None or reference.seed):
-        raise SpecError(f"{folder} has {scanned.parts[0]}/ and {scanned.parts[1]}/, so it is not split")
-    split = (SPLIT if reference.test is None else reference.test) if is_split else 0.0
+    has = f"{folder} has {scanned.parts[0]}/ and {scanned.parts[1]}/"
+    split = _evaluated_part(reference.test, reference.seed, "" if is_split else has)
 
     def measured() -> tuple[Dataset, str]:
         return _measure(folder, scanned, split, reference.seed)
 
     return _measured_once(folder, scanned, (split, reference.seed), measured, scanned.notes, str(folder))
+
+
+def _evaluated_part(test: float | None, seed: int, parts: str) -> float:
+    """The fraction that is evaluated; 0 where the data set has parts already, which `parts` then says in words.
+
+    Raises SpecError if a fraction or a seed was typed all the same.
+    """
+    if not parts:
+        return SPLIT if test is None else test
+    if test is not None or seed:
+        raise SpecError(f"{parts}, so it is not split")
+    return 0.0
 
 
 def _measured_once(
@@ -193,9 +205,8 @@ def _measure_hub(text: str) -> Dataset:
     name = path.removeprefix(hub.PREFIX)
     folder = hub.find(name, given.get("config", ""))
     scanned = hub.scan(folder)
-    if not scanned.is_split and (test is not None or seed):
-        raise SpecError(f"{text} has the splits {' and '.join(scanned.parts)}, so it is not split")
-    split = (SPLIT if test is None else test) if scanned.is_split else 0.0
+    has = f"{text} has the splits {' and '.join(scanned.parts)}"
+    split = _evaluated_part(test, seed, "" if scanned.is_split else has)
     columns = given.get("image", ""), given.get("label", "")
 
     def measured() -> tuple[Dataset, str]:
@@ -298,8 +309,7 @@ def _repeated(scanned: ImageFolder | ObjectFolder, digests: Mapping[DataFile, by
         return ""
     names = " and ".join(os.fsdecode(item.name) for item in pairs[0])
     if others:
-        are = plural(len(pairs), "is", "are")
-        return f"{quantity(len(pairs), 'evaluated image')} {are} also trained on, such as {names}"
+        return object_scan.also_trained_on(len(pairs), names)
     return f"some images are stored twice, and perhaps both trained on and evaluated, such as {names}"
 
 

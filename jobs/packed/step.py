@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
-import os
 import subprocess
 import sys
 import time
@@ -12,11 +10,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from attnctl.files import open_regular
+from attnctl.files import read_end
 from attnctl.files import reason as reason_of
 from attnctl.jobs.runtime import launch
 from attnctl.jobs.slurm import steps
-from attnctl.jobs.slurm.observe import MEMORY_ERROR, record
+from attnctl.jobs.slurm.observe import memory_error, record
 from attnctl.jobs.submission import guard
 from attnctl.lifecycle.state import STEP, first_failure
 from attnctl.workspace.layout import Attempt
@@ -32,8 +30,6 @@ _CANCEL_INTERVAL = 2.0
 
 _OF_THE_JOB = {"preempted", "timeout"}
 """Outcomes of a run that was stopped because its job is: what SLURM says of the job decides the run's state."""
-
-_TAIL = 1 << 14
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -165,12 +161,9 @@ def _exit_code(code: int) -> str:
 
 def _error_in(log: Path) -> str:
     """Why a run left no exit record: it was ended for its memory, else the last line of its log."""
-    with contextlib.suppress(OSError), open_regular(log) as stream:
-        stream.seek(max(0, os.fstat(stream.fileno()).st_size - _TAIL))
-        text = stream.read()
-        match = MEMORY_ERROR.search(text)
-        if match is not None:
-            return match[1].decode(errors="replace").strip()[:200]
-        lines = text.decode(errors="replace").strip().splitlines()
-        return lines[-1][:200] if lines else ""
-    return ""
+    try:
+        text = read_end(log)
+    except OSError:
+        return ""
+    lines = text.decode(errors="replace").strip().splitlines()
+    return memory_error(text) or (lines[-1][:200] if lines else "")

@@ -1,6 +1,6 @@
 """The supervisor: fills the places of its job with runs until none is left, then lets the job end or start again.
 
-SLURM signals the processes of all runs itself when it preempts the job, and before its time limit. Each run then saves
+SLURM itself signals the processes of all runs before the time limit and when it preempts the job. Each run then saves
 and writes its exit record; when all have, the supervisor asks SLURM to requeue the job for those that go on.
 """
 
@@ -76,7 +76,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 class _Stop:
-    """Whether SLURM has told the job to stop. The runs are told by SLURM itself, and srun is: the job then waits."""
+    """Whether SLURM has told the job to stop. SLURM also tells each run and its srun, so the job only has to wait."""
 
     def __init__(self) -> None:
         self.received = False

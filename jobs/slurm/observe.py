@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
-from attnctl.files import cannot_write, create_exclusive, open_regular, reason, write_atomic
+from attnctl.files import cannot_write, create_exclusive, read_end, reason, write_atomic
 from attnctl.jobs.slurm import adopt, job, queries
 from attnctl.lifecycle import evidence
 from attnctl.lifecycle.state import ABSENT, LEFT_NO_LOG, STEP, UNSEEN
@@ -25,8 +25,7 @@ SILENCE_INTERVAL = 60.0
 RENEWAL_INTERVAL = 300.0
 """Seconds between two records about a job that SLURM does not show although its event log grows."""
 
-_TAIL = 1 << 14  # bytes read from the end of a log
-MEMORY_ERROR = re.compile(
+_MEMORY_ERROR = re.compile(
     rb"^slurmstepd\S*: error: (.*(?:memory limit|oom[-_ ]?kill).*)$", re.MULTILINE | re.IGNORECASE
 )
 _PROLOG_ERROR = re.compile(rb"^(Error running slurm prolog: \d+)$", re.MULTILINE)
@@ -99,17 +98,25 @@ def _error_of_node(workspace: Workspace, item: Placed, answer: queries.JobStatus
     if not logs and answer.state == "FAILED" and answer.exit_code == "1:0":
         return LEFT_NO_LOG
     for path in logs:
-        with contextlib.suppress(OSError), open_regular(path) as stream:
-            stream.seek(max(0, path.stat().st_size - _TAIL))
-            text = stream.read()
-            match = MEMORY_ERROR.search(text) or _PROLOG_ERROR.search(text)
-            if match is not None:
-                return match[1].decode(errors="replace").strip()[:200]
+        with contextlib.suppress(OSError):
+            text = read_end(path)
+            if (found := memory_error(text) or _error(_PROLOG_ERROR, text)) is not None:
+                return found
             exited = _RANK_EXITED.findall(text.decode(errors="replace"))  # earlier starts of the job use the same log
             newest = workspace.run(item.run).attempt(item.attempt).incarnations()[-1:]
             if exited and not any(start.log(int(exited[-1][1])).exists() for start in newest):
                 return f"{LEFT_NO_LOG}: {exited[-1][0]}"
     return None
+
+
+def memory_error(text: bytes) -> str | None:
+    """What SLURM wrote into a log when it ended a job or a step for its memory; None if it did not."""
+    return _error(_MEMORY_ERROR, text)
+
+
+def _error(pattern: re.Pattern[bytes], text: bytes) -> str | None:
+    match = pattern.search(text)
+    return match[1].decode(errors="replace").strip()[:200] if match is not None else None
 
 
 def _record_answer(attempt: Attempt, job_id: str, answer: queries.JobStatus | queries.Absent | queries.Unseen) -> bool:

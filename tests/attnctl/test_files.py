@@ -16,7 +16,7 @@ from urllib.error import URLError
 import pytest
 
 from attnctl import files
-from attnctl.files import create_exclusive, made_aside, open_regular, read_regular, write_atomic
+from attnctl.files import create_exclusive, made_aside, open_regular, read_end, read_regular, write_atomic
 
 
 def test_an_atomic_write_leaves_the_old_or_the_new_file_and_no_temporary_one(
@@ -123,6 +123,14 @@ def test_a_full_disk_and_a_reader_cannot_write() -> None:
         assert files.cannot_write(OSError(number, "no"))
     assert not files.cannot_write(OSError(errno.EIO, "broken"))
     assert not files.cannot_write(ValueError("broken"))
+
+
+def test_the_end_of_a_short_and_of_a_long_file_is_read(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    log.write_bytes(b"short")
+    assert read_end(log) == b"short"
+    log.write_bytes(b"a" * 100_000 + b"z")
+    assert read_end(log) == b"a" * 16_383 + b"z"
 
 
 @pytest.mark.parametrize("follow", [True, False])

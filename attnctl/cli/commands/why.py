@@ -12,7 +12,7 @@ from attnctl.cli import context, output, run_selection
 from attnctl.cli.commands.logs import newest_log
 from attnctl.cli.resuming.requirements import Requirements
 from attnctl.cli.table_layout import Column
-from attnctl.files import open_regular
+from attnctl.files import read_end
 from attnctl.lifecycle.advice import AdviceContext, about_data, advise
 from attnctl.lifecycle.resume_policy import ResumeScope, decide
 from attnctl.lifecycle.state import ABSENT, UNSEEN, State, first_failure, requested
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
 
 _LINES = 12
 """Of a log or a traceback that are shown."""
-_TAIL = 1 << 14
 _DEEPEST = 40
 """Blanks before a line of a traceback at most, so that there is room for it."""
 _RESOURCES = (
@@ -211,9 +210,7 @@ def _error(config: Config, history: AttemptHistory) -> list[str]:
     path = newest_log(config.workspace, history.attempt, rank) or newest_log(config.workspace, history.attempt, 0)
     if path is None:
         return []
-    with open_regular(path) as stream:
-        stream.seek(max(0, path.stat().st_size - _TAIL))
-        return stream.read().decode(errors="replace").strip().splitlines()[-_LINES:]
+    return read_end(path).decode(errors="replace").strip().splitlines()[-_LINES:]
 
 
 # --------------------------------------------------------------------------------------------------------- resources

@@ -67,7 +67,7 @@ def plan(workspace: Workspace, specs: Sequence[RunSpec], *, retry_failed: bool) 
 
 
 def _settled(workspace: Workspace, ids: Sequence[str]) -> Mapping[str, Verdict]:
-    """What the index proves of these runs; nothing if there is none, or if it cannot be read: the folders can."""
+    """The states that the index proves; empty without a readable index, since the folders can be read instead."""
     from attnctl.db import location, open_index
     from attnctl.db.store import StoreError
 

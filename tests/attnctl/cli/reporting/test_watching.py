@@ -40,7 +40,7 @@ def test_the_page_is_written_again_until_the_runs_have_ended(
     assert "This page reloads" not in file.read_text()
     out, err = capsys.readouterr()
     assert out == ""
-    assert [line for line in err.splitlines() if "SLURM" not in line] == [  # which is no part of this test
+    assert [line for line in err.splitlines() if "SLURM" not in line] == [  # this test does not depend on SLURM
         f"written: {file}, again every 10 s until the runs have ended (Ctrl-C stops)",
         "1 run: 1 running",
         f"written: {file}",
