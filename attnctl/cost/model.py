@@ -11,7 +11,7 @@ from typing import Literal
 from attnctl import datasets
 from attnctl.cost.devices import assumed, same_device
 from attnctl.cost.observations import Observation, observations
-from attnctl.cost.scaling import Factor, scaled, work_of
+from attnctl.cost.scaling import Factor, forwards_of, scaled, work_of
 from attnctl.cost.shapes import Machine, Shape, length_of, shape_of
 from attnctl.spec import RunSpec
 from attnctl.units import quantity
@@ -206,7 +206,7 @@ def _from_counts(shape: Shape, machine: Machine) -> _Rate | None:
     cores = 1.0 if machine.on_gpu else max(1, machine.threads) ** 0.8
     arithmetic = 2 * _PASSES * work.macs / ((speed.half_flops if half else speed.flops) * cores)
     traffic = _TRAFFIC * work.activation_bytes / (2 if half else 1) / (speed.bandwidth * cores)
-    launches = work.layers * speed.overhead * shape.forwards / shape.batch
+    launches = work.layers * speed.overhead * forwards_of(shape, machine) / shape.batch
     image = max(arithmetic + traffic, launches) if machine.on_gpu else arithmetic + traffic + launches
     if datasets.describe(shape.dataset).layout in {"imagefolder", "coco", "voc"}:
         image = max(image, 1 / (_DECODED_PER_CORE * max(1, machine.threads)))

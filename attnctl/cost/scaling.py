@@ -15,6 +15,7 @@ from attnctl import datasets
 from attnctl.cost.devices import assumed, same_device
 from attnctl.cost.observations import Observation
 from attnctl.cost.shapes import Machine, Shape
+from attnctl.jobs.training.joint_memory import CPU_MEMORY, GPU_SHARE
 from attnctl.networks.complexity import kept
 from attnctl.networks.complexity.cells import cell
 from attnctl.networks.plain_counts import plain_counts
@@ -91,6 +92,25 @@ def _work(label: str, module: str, model: str, backbone: str, placement: str, da
     )
 
 
+_JOINED = 0.7
+"""Operations of a replica that shares a forward, as a part of those of a forward of its own: norms, losses and random
+draws are each replica's own. `benchmarks/joint_forward.py` counts them."""
+
+
+def forwards_of(shape: Shape, machine: Machine) -> float:
+    """How many forwards of one replica have as many operations as a step of a process has."""
+    if not shape.joined or shape.replicas == 1:
+        return float(shape.replicas)
+    work, together = work_of(shape), shape.replicas
+    if work is not None:
+        kept = work.activation_bytes * shape.batch / shape.replicas
+        half = machine.on_gpu and shape.precision != "fp32"
+        allowed = GPU_SHARE * assumed(machine.device).memory if machine.on_gpu else CPU_MEMORY
+        together = max(1, min(shape.replicas, int(allowed / max(1.0, kept / 2 if half else kept))))
+    separate = math.ceil(shape.replicas / together)
+    return separate + _JOINED * (shape.replicas - separate)
+
+
 def scaled(measured: Observation, shape: Shape, machine: Machine) -> Factor | None:
     """The factor from the measured time of an image to that of a shape on a machine; None if they cannot compare.
 
@@ -101,7 +121,7 @@ def scaled(measured: Observation, shape: Shape, machine: Machine) -> Factor | No
     factor = Factor()
     for part in (
         *_network(measured.shape, shape, on_gpu=machine.on_gpu),
-        *_step(measured.shape, shape, on_gpu=machine.on_gpu),
+        *_step(measured, shape, machine),
         *_machine(measured.machine, machine, half=shape.precision != "fp32"),
     ):
         factor *= part
@@ -138,13 +158,14 @@ def _network(one: Shape, other: Shape, *, on_gpu: bool) -> Iterator[Factor]:
     yield Factor.of(math.sqrt(arithmetic * traffic), doubt, arithmetic, traffic, *launches)
 
 
-def _step(one: Shape, other: Shape, *, on_gpu: bool) -> Iterator[Factor]:
+def _step(measured: Observation, other: Shape, machine: Machine) -> Iterator[Factor]:
     """The difference between two steps of a network."""
+    one, on_gpu = measured.shape, machine.on_gpu
     if one.batch != other.batch:
         ratio = one.batch / other.batch  # of the time per image, if a step takes the same time with any batch
         yield Factor.of(ratio**0.3, 1.1, ratio) if on_gpu else Factor.of(ratio**0.05, 1.15)
-    if one.batch // one.forwards != other.batch // other.forwards:
-        ratio = (other.forwards / other.batch) / (one.forwards / one.batch)
+    ratio = (forwards_of(other, machine) / other.batch) / (forwards_of(one, measured.machine) / one.batch)
+    if ratio != 1.0:
         yield Factor.of(ratio**0.4, 1.1, ratio) if on_gpu else Factor.of(ratio**0.05, 1.15)
     if one.dataset != other.dataset:
         alike = datasets.describe(one.dataset).layout == datasets.describe(other.dataset).layout

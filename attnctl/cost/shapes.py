@@ -41,7 +41,8 @@ class Machine:
 class Shape:
     """What a step computes. label: the module with its hyperparameters. side: of the input in pixels.
 
-    batch: samples of a step per process. forwards: of a step per process.
+    batch: samples of a step per process. replicas: virtual replicas of a step per process. joined: those share forwards
+    as far as memory allows; a detector's and a compiled network's never do.
     """
 
     label: str
@@ -52,7 +53,8 @@ class Shape:
     dataset: str
     side: int
     batch: int
-    forwards: int
+    replicas: int
+    joined: bool
     precision: str
     channels_last: bool
     compile: bool
@@ -101,7 +103,8 @@ def make_shape(
         dataset=dataset,
         side=_side(model, dataset, _whole(recipe["input_size"]), str(recipe["min_sizes"])),
         batch=max(1, batch // world),
-        forwards=max(1, batch // norm_batch // world),
+        replicas=max(1, batch // norm_batch // world),
+        joined=not recipe["compile"] and (not model or models.describe(model).task == "segment"),
         precision=str(recipe["precision"]),
         channels_last=bool(recipe["channels_last"]),
         compile=bool(recipe["compile"]),

@@ -19,14 +19,10 @@ from torch import Tensor, nn
 from attnctl import recipe_parts, units
 from attnctl.jobs.tasks.task import Arithmetic, JointTask
 from attnctl.jobs.training.joint_forward import JointForward
+from attnctl.jobs.training.joint_memory import CPU_MEMORY, GPU_SHARE
 from attnctl.jobs.training.replicas import RunningStatistics, seed_forward
 from attnctl.networks import surgery
 from attnctl.spec import RunSpec
-
-CPU_MEMORY = 1 << 30
-"""Bytes that a joint forward may keep for its backward pass on a CPU. It is fixed: the same run computes the same."""
-GPU_SHARE = 0.25
-"""Share of a GPU's memory that it may keep there."""
 
 _IMAGES = 8
 """Images of each replica on which other code is tried."""

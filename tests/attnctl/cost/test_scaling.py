@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from attnctl.cost.scaling import Factor, scaled, work_of
+from attnctl.cost.scaling import Factor, forwards_of, scaled, work_of
 from attnctl.cost.shapes import Machine, shape_of
 from tests.attnctl.cost.measured import observed, spec
 
@@ -48,3 +48,28 @@ def test_more_threads_may_help_or_not() -> None:
 def test_a_cpu_says_nothing_of_a_gpu_and_a_classifier_nothing_of_a_detector() -> None:
     measured = observed(spec(), 1000.0)
     assert scaled(measured, shape_of(spec()), Machine(device="a100")) is None
+
+
+def test_replicas_that_share_a_forward_cost_less_than_forwards_of_their_own() -> None:
+    joined = shape_of(spec(norm_batch="32"))
+    separate = shape_of(spec(norm_batch="32", compile="true"))
+    assert forwards_of(shape_of(spec(norm_batch="128")), Machine()) == 1
+    assert forwards_of(separate, Machine()) == 4
+    assert 1 < forwards_of(joined, Machine()) < 4
+
+
+def test_as_many_replicas_share_a_forward_as_fit_in_the_memory_that_training_allows() -> None:
+    small = shape_of(spec(norm_batch="32"))
+    large = shape_of(spec(backbone="resnet50_cifar", norm_batch="32"))
+    assert forwards_of(large, Machine()) == 4, "one of its replicas keeps 0.8 GB, and a CPU's joint forward 1 GiB"
+    assert forwards_of(large, Machine(device="a100")) == forwards_of(small, Machine(device="a100"))
+    huge = shape_of(spec(backbone="resnet50_cifar", batch="512"))
+    assert forwards_of(huge, Machine(device="h200")) < forwards_of(huge, Machine(device="t4")) < 8
+
+
+@pytest.mark.parametrize("machine", [Machine(), Machine(device="a100")])
+def test_a_smaller_norm_batch_takes_longer_by_less_than_its_operations(machine: Machine) -> None:
+    measured = observed(spec(norm_batch="128"), 1000.0, machine)
+    factor = scaled(measured, shape_of(spec(norm_batch="32")), machine)
+    assert factor is not None
+    assert 1 < factor.likely < forwards_of(shape_of(spec(norm_batch="32")), machine)

@@ -7,6 +7,7 @@ import dataclasses
 import pytest
 
 from attnctl.cost.shapes import ANY_GPU, CPU, Length, Machine, length_of, shape_of
+from attnctl.grid import Axes, expand
 from attnctl.workspace.records import Resources
 from tests.attnctl.cost.measured import spec
 
@@ -26,9 +27,18 @@ def test_what_costs_time_makes_another_shape(recipe: dict[str, str]) -> None:
 
 def test_processes_share_the_batch_of_a_step() -> None:
     shape = shape_of(spec(batch="256", norm_batch="64"), world=2)
-    assert (shape.batch, shape.forwards) == (128, 2)
+    assert (shape.batch, shape.replicas, shape.joined) == (128, 2, True)
     assert shape.side == 32, "the data set's"
     assert shape_of(spec(input_size="16")).side == 16
+
+
+def test_the_replicas_of_compiled_networks_and_of_detectors_share_no_forward() -> None:
+    assert shape_of(spec()).joined
+    assert not shape_of(spec(compile="true")).joined
+    detector = Axes(modules=("none",), models=("fasterrcnn",), backbones=("resnet50",), datasets=("coco",))
+    assert not shape_of(expand(detector).specs[0]).joined
+    pixels = Axes(modules=("none",), models=("deeplabv3",), backbones=("resnet50",), datasets=("voc12-seg",))
+    assert shape_of(expand(pixels).specs[0]).joined
 
 
 def test_a_run_evaluates_after_its_last_epoch_whatever_the_interval() -> None:
