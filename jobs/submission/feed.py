@@ -11,6 +11,10 @@ has the run's job, and an attempt that never reached SLURM does not end it.
 
 A job that ends still has its own place while it feeds, so it can fill only those of jobs that ended before. Where runs
 are equally long, all jobs end together: then one of them stays until the others are gone, and fills their places.
+
+No end of a job is missed. A process that cannot feed because another one does leaves a mark, and that one looks once
+more. A command that has put off runs looks again afterwards (`feed_missed`), because a job that ended before their
+records were written has not seen them. A job that gets no answer from SLURM tries again for some time.
 """
 
 from __future__ import annotations
@@ -18,6 +22,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import shutil
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -25,7 +30,7 @@ from pathlib import Path
 
 from attnctl.files import is_file_name, read_regular, reason, write_atomic
 from attnctl.jobs.slurm.adopt import adopt
-from attnctl.jobs.slurm.commands import CommandError
+from attnctl.jobs.slurm.commands import CommandError, SlurmUnavailable
 from attnctl.jobs.slurm.commands import run as run_command
 from attnctl.jobs.slurm.observe import observe
 from attnctl.jobs.submission import code_snapshot, previous_request
@@ -50,6 +55,9 @@ _TURN = 10.0
 _STAY = 120.0
 """Seconds that a job stays until others are gone whose runs have ended."""
 
+_RETRY = 30.0
+"""Seconds for which a job tries again if SLURM does not answer; on some clusters nodes never reach the controller."""
+
 _INTERVAL = 3.0
 
 
@@ -57,15 +65,19 @@ _INTERVAL = 3.0
 class Fed:
     """What one call did.
 
-    submitted: run id to its SLURM job, empty if SLURM has not confirmed it. waiting: run id to the reason, for the runs
-    that are still to be submitted. busy: another process feeds, so nothing was done.
+    submitted: run id to its SLURM job, empty if SLURM has not confirmed it. tags: run id to its submission, for these.
+    waiting: run id to the reason, for the runs that are still to be submitted. busy: another process feeds, so nothing
+    was done.
     """
 
     submitted: dict[str, str] = field(default_factory=dict)
+    tags: dict[str, str] = field(default_factory=dict)
     waiting: dict[str, str] = field(default_factory=dict)
     busy: bool = False
     full: bool = False
     """Whether one of them waits for a place."""
+    unanswered: bool = False
+    """Whether SLURM did not answer, so that another try may succeed."""
 
 
 @dataclass(frozen=True)
@@ -83,8 +95,36 @@ def feed(workspace: Workspace) -> Fed:
     """
     if not waiting.own(workspace):
         return Fed()
+    _leave_mark(workspace)
     with waiting.locked(workspace) as alone:
-        return _feed(workspace, same_code=False) if alone else Fed(busy=True)
+        if not alone:
+            return Fed(busy=True)
+        _take_mark(workspace)
+        fed = _feed(workspace, same_code=False)
+        while _take_mark(workspace):
+            before, fed = fed, _feed(workspace, same_code=False)
+            fed.submitted, fed.tags = before.submitted | fed.submitted, before.tags | fed.tags
+        return fed
+
+
+def feed_missed(workspace: Workspace, put_off: Collection[str]) -> Fed:
+    """Called by a command that has put off these runs: submit them if what they wait for has happened meanwhile.
+
+    A job that ended before their records were written has not seen them, and there may be no other job to end.
+    """
+    records = [record for record in waiting.own(workspace) if record.run in put_off]
+    if any(_is_due(workspace, record) for record in records):
+        return feed(workspace)
+    return Fed()
+
+
+def _is_due(workspace: Workspace, record: WaitingRun) -> bool:
+    if not record.base:
+        return not _others_train(workspace, [])
+    try:
+        return not _hindrance(workspace, record, workspace.run(record.run).read_spec(), same_code=False)
+    except RecordError:
+        return False
 
 
 def _feed(workspace: Workspace, *, same_code: bool, vouched_for: str = "") -> Fed:
@@ -145,29 +185,34 @@ def feed_after_runs(
 def _feed_after_runs(
     workspace: Workspace, runs: Collection[str], stopped: Callable[[], object], vouched_for: str
 ) -> None:
+    _leave_mark(workspace)
     if not _has_turn(workspace):
         log.info("another process submits the waiting runs")
         return
     with waiting.locked(workspace, _TURN) as alone:
-        if not alone:
-            return
-        try:
-            _feed_until_others_are_gone(workspace, runs, stopped, vouched_for)
-        finally:
-            _stays(workspace).unlink(missing_ok=True)
+        if alone:
+            _take_mark(workspace)
+        while alone:
+            try:
+                _feed_until_others_are_gone(workspace, runs, stopped, vouched_for)
+            finally:
+                _stays(workspace).unlink(missing_ok=True)  # before the look at the mark: who saw it has left one
+            alone = _take_mark(workspace)
 
 
 def _feed_until_others_are_gone(
     workspace: Workspace, runs: Collection[str], stopped: Callable[[], object], vouched_for: str
 ) -> None:
-    end = time.monotonic() + _STAY
+    """Feed; then stay while a place is to come from jobs whose runs have ended, or while SLURM does not answer."""
+    began = time.monotonic()
     while True:
         fed = _feed(workspace, same_code=True, vouched_for=vouched_for)
         if fed.submitted:
             log.info("submitted waiting runs: %s", ", ".join(fed.submitted))
-        if not fed.full or stopped() or _others_train(workspace, runs):
+        stay = _STAY if fed.full else _RETRY if fed.unanswered else 0.0
+        if not stay or stopped() or _others_train(workspace, runs):
             return
-        if time.monotonic() > end:
+        if time.monotonic() > began + stay:
             log.info("%d runs still wait, and no other job of this workspace submits them", len(fed.waiting))
             return
         _stays(workspace).touch()
@@ -185,6 +230,30 @@ def _has_turn(workspace: Workspace) -> bool:
 def _stays(workspace: Workspace) -> Path:
     """A file that is touched while a job stays to fill the places of others."""
     return workspace.waiting_folder / f".staying-{os.geteuid()}"
+
+
+def _mark(workspace: Workspace) -> Path:
+    """A file that whoever wants to feed leaves, so that the process which feeds at the moment looks once more."""
+    return workspace.waiting_folder / f".again-{os.geteuid()}"
+
+
+def _leave_mark(workspace: Workspace) -> None:
+    try:
+        _mark(workspace).touch()
+    except OSError as error:
+        log.warning("%s", reason(error))
+
+
+def _take_mark(workspace: Workspace) -> bool:
+    """Whether somebody has left the mark since it was taken last; the caller holds the lock."""
+    try:
+        _mark(workspace).unlink()
+    except FileNotFoundError:
+        return False
+    except OSError as error:
+        log.warning("%s", reason(error))
+        return False
+    return True
 
 
 def _others_train(workspace: Workspace, runs: Collection[str]) -> bool:
@@ -323,12 +392,14 @@ def _submit(workspace: Workspace, ready: Sequence[_Ready], fed: Fed, vouched_for
         for record in records.values():
             _note(workspace, record, str(error))
             fed.waiting[record.run] = str(error)
+        fed.unanswered = fed.unanswered or (isinstance(error, SlurmUnavailable) and shutil.which("sbatch") is not None)
         return
     for part in done:
         fed.waiting |= part.waiting
         fed.full = fed.full or any(why.startswith(NO_PLACE) for why in part.waiting.values())
         for task, (run, _) in enumerate(part.tasks):
-            fed.submitted[run] = part.job_of(task)
+            fed.submitted[run], fed.tags[run] = part.job_of(task), part.tag
+        fed.unanswered = fed.unanswered or bool(part.tasks and part.job_id is None)
 
 
 def _keep(

@@ -138,7 +138,7 @@ def test_a_run_on_another_cluster_than_its_base_is_submitted_when_that_is_comple
         assert row["state"] == "waiting"
         assert row["reason"].startswith(f"for run {first['id']}, whose weights it starts from, which is ")
         base, run = (cluster.config.workspace.run(item["id"]) for item in (first, second))
-        wait(lambda: run.completed, lambda: rows(attnctl), seconds=900)
+        wait(lambda: run.completed, lambda: rows(attnctl))
         request = Request.read(run.attempts()[-1].request)
         assert request is not None
         head = submissions.head(cluster.config.workspace.submission(request.tag))
@@ -156,7 +156,7 @@ def test_a_base_that_its_time_limit_cuts_is_waited_for(cluster: Cluster, attnctl
     (second,) = attnctl(*NEXT, "--init", first["id"])["runs"]
     assert second["id"] == expected
     base, run = (cluster.config.workspace.run(item["id"]) for item in (first, second))
-    wait(lambda: run.completed, lambda: rows(attnctl), seconds=900)
+    wait(lambda: run.completed, lambda: rows(attnctl), seconds=500)
     ended = [Exit.read(item.exit(0)) for item in starts(base)]
     outcomes = [item.outcome for item in ended if item is not None]
     assert (set(outcomes[:-1]), outcomes[-1]) == ({"timeout"}, "completed")
@@ -209,7 +209,7 @@ def test_the_base_of_a_row_is_trained_first_also_if_it_is_killed_and_resumed(
     wait(lambda: rows(attnctl)[run.id]["state"] == "base unfinished", lambda: rows(attnctl))
     assert not events(run, "initialised"), "it does not start from an unfinished base"
     attnctl("resume", base.id)
-    wait(lambda: run.completed, lambda: rows(attnctl), seconds=900)
+    wait(lambda: run.completed, lambda: rows(attnctl), seconds=500)
     (initialised,) = events(run, "initialised")
     ended = Exit.read(starts(base)[-1].exit(0))
     assert ended is not None

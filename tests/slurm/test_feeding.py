@@ -112,7 +112,7 @@ def test_twelve_runs_pass_a_limit_of_three_without_a_further_command(
     runs = attnctl(*words, "--name", "s")["runs"]
     assert [run["waiting"] for run in runs] == [None] * 3 + [FULL] * 9
     workspace = cluster.config.workspace
-    wait(lambda: all(workspace.run(run["id"]).completed for run in runs), lambda: rows(attnctl), seconds=900)
+    wait(lambda: all(workspace.run(run["id"]).completed for run in runs), lambda: rows(attnctl), seconds=500)
     assert {run: metrics(workspace.run(run)) for run in workspace.run_ids()} == expected
     assert all(trained_once(workspace, run) for run in expected)
     assert waiting.run_ids(workspace) == []

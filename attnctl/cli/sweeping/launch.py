@@ -223,6 +223,7 @@ def submit(
     """
     if not specs:
         return {}, []
+    from attnctl.jobs.submission.feed import feed_missed
     from attnctl.jobs.submission.submit import submit as hand_over
 
     warn_ignored_variables(destination)
@@ -246,6 +247,9 @@ def submit(
         for task, (run, _) in enumerate(batch.tasks):
             array = destination.where == "slurm" and batch.job_id is not None
             jobs[run] = Job(batch.tag, batch.job_of(task) if array else batch.job_id or "")
+    if put_off := [run for run, job in jobs.items() if job.waits]:
+        fed = feed_missed(config.workspace, put_off)
+        jobs |= {run: Job(fed.tags[run], job) for run, job in fed.submitted.items() if run in jobs}
     return jobs, [batch for batch in batches if batch.tasks]
 
 

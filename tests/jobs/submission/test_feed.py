@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import dataclasses
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from attnctl.files import write_atomic
 from attnctl.jobs.submission import code_snapshot, feed
-from attnctl.jobs.submission.feed import feed_after_runs, may_feed
+from attnctl.jobs.submission.feed import feed_after_runs, feed_missed, may_feed
 from attnctl.jobs.submission.submit import Submitted, submit
 from attnctl.lifecycle.evidence import newest_verdict
 from attnctl.lifecycle.state import NO_PLACE, State
@@ -21,6 +22,7 @@ from attnctl.settings import trust
 from attnctl.settings.config import Config, find
 from attnctl.spec import RunSpec
 from attnctl.workspace import submissions, waiting
+from attnctl.workspace.layout import Workspace
 from attnctl.workspace.records import Exit, Request, Resources, Submission
 from tests.fixtures.fake_slurm import LIMITED_SBATCH, Fake
 from tests.fixtures.trusted_settings import write_trusted
@@ -248,6 +250,93 @@ def test_a_job_stays_until_those_whose_runs_have_ended_are_gone(
     feed_after_runs(own.workspace, [specs[0].id], lambda: False)
     assert waits == [feed._INTERVAL]
     assert states(own, specs)[3:] == ["queued"] * 2
+
+
+def test_a_base_that_ends_before_its_dependent_is_recorded_is_not_missed(
+    own: Config, make_specs: Specs, places: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The job of the base has looked for waiting runs already, and no other job is to end."""
+    base, spec = make_specs(2)
+    dependent = dataclasses.replace(spec, init=f"run:{base.id}")
+    places.write_text("0")
+    sweep(own, [base])
+    keep = code_snapshot.keep
+
+    def base_ends(workspace: Workspace) -> None:
+        path = workspace.run(base.id).attempt(1).incarnation(0).exit(0)
+        write_atomic(path, Exit(rank=0, at=time.time(), outcome="completed").encode())
+        keep(workspace)
+
+    monkeypatch.setattr(code_snapshot, "keep", base_ends)
+    waiting.remove(own.workspace, base.id)
+    assert list(sweep(own, [dependent])[0].waiting) == [dependent.id]
+    assert feed_missed(own.workspace, [base.id]) == feed.Fed(), "not one that this command has put off"
+    places.write_text("1")
+    fed = feed_missed(own.workspace, [dependent.id])
+    (tag,) = own.workspace.submission_tags()
+    assert (fed.submitted, fed.tags) == ({dependent.id: "11_0"}, {dependent.id: tag})
+
+
+def test_a_command_looks_again_for_places_only_if_no_job_is_to_end(
+    own: Config, make_specs: Specs, places: Path, fake: Fake
+) -> None:
+    specs = make_specs(5)
+    first, _ = sweep(own, specs)
+    places.write_text("2")
+    fake.says("squeue", f"11_0|{first.tag}|RUNNING\n")
+    put_off = [spec.id for spec in specs[3:]]
+    assert feed_missed(own.workspace, put_off) == feed.Fed()
+    fake.says("squeue", "")
+    assert list(feed_missed(own.workspace, put_off).submitted) == put_off
+
+
+def test_a_job_that_ends_while_another_process_feeds_makes_it_look_once_more(
+    own: Config, make_specs: Specs, places: Path, fake: Fake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    specs = make_specs(4)
+    sweep(own, specs)
+    monkeypatch.setattr(feed, "_TURN", 0.0)
+    with waiting.locked(own.workspace):
+        feed_after_runs(own.workspace, [specs[0].id], lambda: False)
+    mark = feed._mark(own.workspace)
+    assert mark.exists()
+    limited = LIMITED_SBATCH.format(folder=fake.folder)
+    fake.does("sbatch", f"touch '{mark}'; echo 1 > '{places}'\necho 'sbatch: error: QOSMaxSubmitJob' >&2; exit 1")
+    monkeypatch.setattr(feed, "_take_mark", repaired(feed._take_mark, lambda: fake.does("sbatch", limited)))
+    assert list(feed.feed(own.workspace).submitted) == [specs[3].id]
+    assert not mark.exists()
+
+
+def repaired(look: Callable[[Workspace], bool], repair: Callable[[], None]) -> Callable[[Workspace], bool]:
+    """The look at the mark, which repairs sbatch when it finds one after the first time."""
+    looks: list[bool] = []
+
+    def call(workspace: Workspace) -> bool:
+        looks.append(look(workspace))
+        if len(looks) > 1 and looks[-1]:
+            repair()
+        return looks[-1]
+
+    return call
+
+
+def test_a_job_tries_again_when_slurm_does_not_answer(
+    own: Config, make_specs: Specs, places: Path, fake: Fake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    specs = make_specs(4)
+    sweep(own, specs)
+    places.write_text("1")
+    fake.does("sbatch", "echo 'sbatch: error: Unable to contact slurm controller (connect failure)' >&2; exit 1")
+    waits: list[float] = []
+
+    def sleep(seconds: float) -> None:
+        if seconds == feed._INTERVAL:
+            waits.append(seconds)
+            fake.does("sbatch", LIMITED_SBATCH.format(folder=fake.folder))
+
+    monkeypatch.setattr(time, "sleep", sleep)
+    feed_after_runs(own.workspace, [specs[0].id], lambda: False)
+    assert (waits, states(own, specs)[3]) == ([feed._INTERVAL], "queued")
 
 
 def test_after_the_same_error_at_the_start_of_three_jobs_no_more_are_submitted(own: Config, make_specs: Specs) -> None:
