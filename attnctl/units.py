@@ -54,6 +54,12 @@ def size(num_bytes: float) -> str:
     return f"{num_bytes:.0f} B"
 
 
+def energy(joules: float) -> str:
+    """`12 Wh`, `3.5 kWh`."""
+    hours = joules / 3600
+    return f"{hours / 1000:.3g} kWh" if hours >= 999.5 else f"{hours:.3g} Wh"
+
+
 # ---------------------------------------------------------------------------------------------------------------- time
 
 

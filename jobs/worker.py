@@ -335,6 +335,8 @@ def _write_exit(
         started=_STARTED,
         max_rss=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,  # in kilobytes on Linux (getrusage(2))
         max_gpu=_max_gpu_memory(),
+        used=position.usage.values.copy(),
+        unread=position.usage.unread.copy(),
     )
     disk_full.retry_while_disk_full(lambda: write_atomic(incarnation.exit(worker.rank), record.encode(), durable=True))
 

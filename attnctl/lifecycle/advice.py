@@ -171,6 +171,30 @@ def about_data(waited: float | None, busy: float | None, cores: int) -> str:
     return f"{found}: {needed - cores} more cores would load it faster (--cpus-per-task {needed}, now {cores})."
 
 
+_IDLE = 0.5
+"""A GPU that computes for less of the time has room for more runs."""
+
+_MOST_RUNS = 8
+"""Runs that are proposed for one GPU at most; each takes cores and memory of the node, too."""
+
+
+def about_gpu(busy: float | None, used: int | None, total: int | None, *, shared: bool) -> str:
+    """One sentence on a GPU that could train several such runs; empty if it could not, or if that is not known.
+
+    busy: the part of the time in which it computed, from 0 to 1. used, total: bytes, of the run and of the GPU. shared:
+    other runs used it at the same time.
+    """
+    if busy is None or not used or not total or shared or busy >= _IDLE:
+        return ""
+    runs = min(int(0.9 * total / used), int(0.9 / max(busy, 0.01)), _MOST_RUNS)
+    if runs < 2:
+        return ""
+    return (
+        f"The GPU was {100 * busy:.0f} % busy, and {used / 1e9:.3g} of its {total / 1e9:.3g} GB were used: "
+        f"--runs-per-gpu {runs} trains {runs} such runs on it at a time."
+    )
+
+
 def _about_own(files: Sequence[Path]) -> str:
     """That an edit makes new runs; empty if the run has no code of the user's."""
     if not files:

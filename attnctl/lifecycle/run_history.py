@@ -9,10 +9,11 @@ from functools import cached_property
 from attnctl.lifecycle.results import Results
 from attnctl.lifecycle.run_reader import Facts, Token, judge, read_run
 from attnctl.lifecycle.state import Verdict
+from attnctl.lifecycle.usage import Usage, of_attempt
 from attnctl.spec import RunSpec
 from attnctl.workspace import submissions
 from attnctl.workspace.events import Evaluation
-from attnctl.workspace.layout import Workspace, skip_unreadable
+from attnctl.workspace.layout import RunDir, Workspace, skip_unreadable
 from attnctl.workspace.records import RecordError
 from attnctl.workspace.submissions import Submitted
 
@@ -33,6 +34,7 @@ class StepValues:
 class RunHistory:
     """Everything in a run's folder. steps: ascending."""
 
+    folder: RunDir
     spec: RunSpec
     verdict: Verdict
     steps: tuple[StepValues, ...]
@@ -50,6 +52,11 @@ class RunHistory:
         for item in self.steps:
             results.add(Evaluation(item.step, item.epoch, dict(item.values)))
         return results
+
+    @cached_property
+    def usage(self) -> tuple[Usage, ...]:
+        """What each start used, oldest first."""
+        return tuple(used for attempt in self.folder.attempts() for used in of_attempt(attempt))
 
     @property
     def started(self) -> float | None:
@@ -78,7 +85,7 @@ class Histories:
         if facts.spec is None:
             raise RecordError(facts.problems[0])
         named = {request.tag: self._submitted(request.tag) for request in facts.requests.values()}
-        return RunHistory(facts.spec, judge(run, facts, named), resolve(facts), facts)
+        return RunHistory(run, facts.spec, judge(run, facts, named), resolve(facts), facts)
 
     def _submitted(self, tag: str) -> Submitted:
         head = None

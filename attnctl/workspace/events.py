@@ -69,6 +69,8 @@ class Summary:
     """The part of the time in which it waited for data, from 0 to 1."""
     cores: float | None = None
     """The cores that its first process kept busy."""
+    used: dict[str, float] = field(default_factory=dict)
+    """What its first process and its devices used, as in an exit record."""
     params: int | None = None
     macs: int | None = None
     world: int | None = None
@@ -89,6 +91,8 @@ class Summary:
             return self._measured(event, at)
         if kind == Event.PROGRESS:
             self._numbers(event, "loss", "images_per_s", "waited", "cores")
+            if isinstance(used := event.get("used"), dict):
+                self.used = {name: float(value) for name, value in used.items() if is_number(value)}
         elif kind == Event.MODEL:
             self._described(event)
         elif kind == Event.RESUMED and is_integer(step):
@@ -121,7 +125,7 @@ class Summary:
             self.device = event["device"]
 
 
-COLUMNS = tuple(name for name in Summary.__dataclass_fields__ if name not in {"began", "saved", "saved_at"})
+COLUMNS = tuple(name for name in Summary.__dataclass_fields__ if name not in {"began", "saved", "saved_at", "used"})
 """The fields of a Summary that the index stores, in `attnctl.db.schema.incarnation`."""
 
 

@@ -268,6 +268,10 @@ class Exit(Record):
     """Peak resident memory in bytes; 0 if unknown."""
     max_gpu: int = 0
     """Peak GPU memory in bytes; 0 without a GPU."""
+    used: Mapping[str, float] = field(default_factory=dict)
+    """The values of `attnctl.jobs.runtime.usage.UsageRecorder`, such as gpu_busy, that are known."""
+    unread: Mapping[str, str] = field(default_factory=dict)
+    """The others, each with the reason why it could not be read."""
 
 
 @dataclass(frozen=True)
@@ -276,7 +280,8 @@ class Event:
 
     model: params, macs (exact, of one sample), steps_per_epoch, steps, world, device, threads
     progress: step, loss, images_per_s; waited (part of the time in which rank 0 waited for data, from 0 to 1), cores
-        (that rank 0 kept busy)
+        (that rank 0 kept busy); used {name: number} if rank 0 has a GPU or the counter of its CPUs can be read: as in
+        its exit record, up to now
     metrics: step, epoch, values {name: number}: train_loss, train_top1, loss, top1, top5, lr, images_per_s; accuracies
         in percent; other tasks have ap, mask_ap, map, miou ... instead; epochs without evaluation only training values
     checkpoint: step, seconds, bytes

@@ -6,7 +6,9 @@ import re
 import socket
 import sys
 import traceback
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+
+from attnctl.jobs.runtime.usage import UsageRecorder
 
 _TAIL = 20
 """Lines of the traceback in an exit record; the log contains all of it."""
@@ -17,10 +19,14 @@ _NO_LIBRARY = re.compile(r"cannot open shared object file|DLL load failed")
 
 @dataclass
 class Position:
-    """The progress of the run, for its exit record. step: optimizer steps done; began: those done before this start."""
+    """The progress of the run and what it uses, for its exit record.
+
+    step: optimizer steps done; began: those done before this start.
+    """
 
     step: int = 0
     began: int = 0
+    usage: UsageRecorder = field(default_factory=UsageRecorder)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,13 +10,16 @@ import platform
 import socket
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from attnctl.files import write_atomic
+from attnctl.jobs.runtime import cpu_energy, gpu_counters
 from attnctl.jobs.runtime.rank import Worker
+from attnctl.jobs.runtime.usage import UsageRecorder
 from attnctl.jobs.submission import code_snapshot
 from attnctl.values import SpecError
 from attnctl.workspace import untrusted_json
@@ -62,6 +65,13 @@ def choose_device(resources: Resources, local_rank: int) -> torch.device:
         )
     torch.cuda.set_device(index)
     return torch.device("cuda", index)
+
+
+def watch(usage: UsageRecorder, device: torch.device, *, first: bool) -> None:
+    """Begin to read what a process's device uses. first: of the processes on this node; it reads the node's energy."""
+    gpu = partial(gpu_counters.of_device, device) if device.type == "cuda" else None
+    total = torch.cuda.get_device_properties(device).total_memory if gpu is not None else 0
+    usage.watch(gpu, total, (lambda: cpu_energy.CpuEnergy(cpu_energy.POWERCAP).joules) if first else None)
 
 
 @contextlib.contextmanager

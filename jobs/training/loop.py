@@ -270,6 +270,7 @@ class Trainer:
         """Write the progress event, about once per second. losses: the sum of this rank's losses in this epoch."""
         lap = self.meter.lap(self.position.step, losses)
         if lap is not None:
+            used = self.position.usage.sample(lap.waited, lap.cores)
             self._event(
                 Event.PROGRESS,
                 step=self.position.step,
@@ -277,6 +278,7 @@ class Trainer:
                 images_per_s=self.recipe.batch * lap.steps_per_s,
                 waited=round(lap.waited, 4),
                 cores=round(lap.cores, 2),
+                **({"used": used} if used else {}),
             )
 
     def _end_epoch(self, epoch: int) -> None:

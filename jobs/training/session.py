@@ -80,6 +80,7 @@ def perform(assignment: Assignment) -> str:
         )
         events = disk_full.retry_while_disk_full(lambda: EventLog(incarnation.events), check)
     sources.remember(assignment.workspace.sources, spec.code_versions)
+    environment.watch(context.position.usage, device, first=worker.local_rank == 0)
     workers = max(0, assignment.resources.cpus_per_task - 1)
     data = open_data(spec, assignment.roots, device, workers)
     try:
@@ -94,6 +95,7 @@ def perform(assignment: Assignment) -> str:
         raise
     finally:
         data.close()
+    context.position.usage.finish()
     if events is not None:
         events.write(Event.END, outcome=outcome)
         events.close()

@@ -17,7 +17,17 @@ FPS = ReportColumn(name="fps", title="FPS", decimals=0)
 LATENCY = ReportColumn(name="latency", title="latency", unit="ms/image")
 HOURS = ReportColumn(name="hours", title="hours")
 MEMORY = ReportColumn(name="memory", title="peak memory", unit="GiB", scale=2**30)
-ON_REQUEST: Mapping[ReportColumn, Callable[[Sequence[float]], float]] = {LATENCY: max, HOURS: fmean, MEMORY: max}
+GPU = ReportColumn(name="gpu", title="GPU busy", unit="%", decimals=0)
+WAIT = ReportColumn(name="wait", title="waits for data", unit="%", decimals=0)
+ENERGY = ReportColumn(name="energy", title="energy", unit="kWh", scale=3.6e6, decimals=3)
+ON_REQUEST: Mapping[ReportColumn, Callable[[Sequence[float]], float]] = {
+    LATENCY: max,
+    HOURS: fmean,
+    MEMORY: max,
+    GPU: fmean,
+    WAIT: fmean,
+    ENERGY: fmean,
+}
 """Columns that are there only if they are asked for, and what a row has of its runs' values."""
 
 SEEDS = ReportColumn(name="seeds", title="seeds", decimals=0)

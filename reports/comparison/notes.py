@@ -9,7 +9,7 @@ from attnctl import own_data
 from attnctl.db import RunRow
 from attnctl.metrics import BY_KEY
 from attnctl.reports import spreads
-from attnctl.reports.comparison.columns import FPS, HOURS, LATENCY, MEMORY
+from attnctl.reports.comparison.columns import ENERGY, FPS, GPU, HOURS, LATENCY, MEMORY, WAIT
 from attnctl.reports.comparison.metrics import COLUMNS, definitions, primary
 from attnctl.reports.display_names import DisplayNames
 from attnctl.reports.footnotes import partial_loads
@@ -74,6 +74,12 @@ def notes(
         yield "hours: training time of all processes together, over all attempts; the mean of the runs."
     if MEMORY.name in keys:
         yield "peak memory: of the largest process; on a GPU what PyTorch reserved there."
+    if GPU.name in keys:
+        yield "GPU busy: the part of the training in which the GPU computed, for all processes on it."
+    if WAIT.name in keys:
+        yield "waits for data: the part of the training in which a process waited for its next images."
+    if ENERGY.name in keys:
+        yield "energy: of a run's GPUs, else of its nodes' CPUs with all that runs on them; the mean of the runs."
 
 
 _COUNTED = {

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import json
 from collections.abc import Iterable
 from typing import Any, TextIO
 
 from attnctl.lifecycle.run_history import RunHistory, StepValues
+from attnctl.lifecycle.usage import Usage
 from attnctl.reports.csv_cells import protected
 
 COLUMNS = ("run", "label", "module", "backbone", "dataset", "seed", "step", "epoch", "name", "value", "attempt")
@@ -39,7 +41,7 @@ def write_json(stream: TextIO, histories: Iterable[RunHistory]) -> None:
 
 
 def document(history: RunHistory) -> dict[str, Any]:
-    """A run as JSON values. Times are Unix seconds; last, best: the metrics of that epoch."""
+    """A run as JSON values. Times are Unix seconds; used: by each start; last, best: the metrics of that epoch."""
     results, spec = history.results, history.spec
     return {
         "id": spec.id,
@@ -50,10 +52,16 @@ def document(history: RunHistory) -> dict[str, Any]:
         "since": history.verdict.since,
         "problems": list(history.problems),
         **{name: history.logged(name) for name in ("params", "macs", "device", "node")},
+        "used": [_used(item) for item in history.usage],
         "last": {"epoch": results.epoch, "values": results.last},
         "best": {"epoch": results.best_epoch, "values": results.best},
         "metrics": [_step(item) for item in history.steps],
     }
+
+
+def _used(item: Usage) -> dict[str, Any]:
+    """What a start used, as `attnctl.lifecycle.usage` describes it."""
+    return {name: value for name, value in dataclasses.asdict(item).items() if value not in (None, {})}
 
 
 def _step(item: StepValues) -> dict[str, Any]:

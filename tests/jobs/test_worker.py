@@ -113,6 +113,11 @@ def test_a_superseded_attempt_stops_within_seconds_even_without_saving(tmp_path:
         assert exit_codes(processes, 15) == [0, 0], logs(incarnation)
     assert outcomes(incarnation) == ["superseded"] * 2
     assert not events(incarnation, "checkpoint")
+    first, second = incarnation.exits()
+    assert first.used["waited"] >= 0
+    assert first.used["cores"] >= 0
+    assert "cpu_joules" in {**first.used, **first.unread}
+    assert "cpu_joules" not in {**second.used, **second.unread}, "the first process of a node reads its counters"
 
 
 def test_a_loss_that_is_not_finite_ends_the_run_as_diverged_on_all_ranks(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from attnctl.cli.refresh import row_json
 from attnctl.files import read_regular
 from attnctl.lifecycle.run_history import Histories
 from attnctl.metrics import BY_KEY, DECIDING
-from attnctl.units import clock, duration, size
+from attnctl.units import clock, duration, energy, memory, size
 from attnctl.values import comma_join, first_of, format_value
 from attnctl.workspace import evaluations, user_notes
 from attnctl.workspace.layout import Attempt, Incarnation, RunDir
@@ -212,8 +212,30 @@ def _attempt_lines(record: dict[str, Any]) -> dict[str, str]:
         for ended in item["exits"]:
             heading = f"{clock(ended['at'])} {ended['outcome']} at step {ended['step']}"
             tail = "\n".join([ended["message"], *ended["traceback"].strip().splitlines()[-6:]]).strip()
-            lines[f"{start}, rank {ended['rank']}"] = f"{heading}\n{tail}".strip()
+            lines[f"{start}, rank {ended['rank']}"] = "\n".join(filter(None, (heading, tail, _used(ended))))
     return lines
+
+
+_COUNTERS = {"gpu_busy": "GPU utilisation", "gpu_joules": "energy of the GPU", "cpu_joules": "energy of the CPUs"}
+
+
+def _used(ended: Mapping[str, Any]) -> str:
+    """What a rank used, by its exit record, and what could not be read; empty if it has none of both."""
+    used, texts = (
+        ended["used"],
+        {
+            "waited": lambda part: f"{100 * part:.0f} % of the time waiting for data",
+            "cores": lambda cores: f"{cores:.1f} cores",
+            "gpu_busy": lambda part: f"GPU {100 * part:.0f} % busy",
+            "gpu_joules": lambda joules: f"{energy(joules)} of the GPU",
+            "cpu_joules": lambda joules: f"{energy(joules)} of the node's CPUs",
+        },
+    )
+    peaks = {"memory": ended["max_rss"], "GPU memory": ended["max_gpu"]}
+    known = [f"{memory(peak)} {name}" for name, peak in peaks.items() if peak]
+    known += [text(used[name]) for name, text in texts.items() if name in used]
+    unread = [f"{_COUNTERS.get(name, name)} not known: {reason}" for name, reason in ended["unread"].items()]
+    return "; ".join(filter(None, (f"used: {comma_join(known)}" if known else "", *unread)))
 
 
 _MOMENTS = ("started",)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,16 +13,16 @@ from attnctl.cli.commands.logs import newest_log
 from attnctl.cli.resuming.requirements import Requirements
 from attnctl.cli.table_layout import Column
 from attnctl.files import read_end
-from attnctl.lifecycle.advice import AdviceContext, about_data, advise
+from attnctl.lifecycle import usage
+from attnctl.lifecycle.advice import AdviceContext, about_data, about_gpu, advise
 from attnctl.lifecycle.resume_policy import ResumeScope, decide
 from attnctl.lifecycle.state import ABSENT, UNSEEN, State, first_failure, requested
 from attnctl.settings.config import Config
 from attnctl.sources import store
 from attnctl.sources.digest import VERSION_PREFIX
 from attnctl.spec import RunSpec
-from attnctl.units import clock, duration, memory, quantity
+from attnctl.units import clock, duration, energy, memory, quantity
 from attnctl.values import SpecError
-from attnctl.workspace.events import Summary
 from attnctl.workspace.layout import RunDir, Workspace
 from attnctl.workspace.records import Cancel, Placed, RecordError
 
@@ -42,6 +42,8 @@ _RESOURCES = (
     Column("memory"),
     Column("GPU memory", optional=True),
     Column("GPU time", optional=True),
+    Column("GPU busy", optional=True),
+    Column("energy", optional=True),
     Column("waits for data", optional=True),
     Column("busy cores", optional=True),
 )
@@ -61,7 +63,8 @@ def why(
 
     opened = run_selection.open_run(run)
     config, now, row, folder, spec = opened.config, opened.now, opened.row, opened.folder, opened.spec
-    histories = _attempts(folder, submissions.cached_heads(config.workspace))
+    head_of = submissions.cached_heads(config.workspace)
+    histories = _attempts(folder, head_of)
     past = attempts.history(folder, spec, histories)
     past = replace(past, missing=Requirements(config).still_missing(spec, past.newest))
     used = _usage(config.workspace, histories)
@@ -75,8 +78,8 @@ def why(
         folder=config.workspace.root,
         own_files=_own_files(config.workspace, spec),
     )
-    resources = [_resources(item, used.get(item.attempt.number)) for item in histories]
-    advice = " ".join(filter(None, (advise(row.verdict, known), _about_data(resources))))
+    resources = [_resources(item, used.get(item.attempt.number), head_of) for item in histories]
+    advice = " ".join(filter(None, (advise(row.verdict, known), _about_use(resources))))
     failing = row.verdict.state not in {State.COMPLETED, State.NEW} and not row.verdict.state.active
     planned = decide(past, config.resume, ResumeScope(named={row.id})) if failing and histories else None
     timeline = [(moment, item.attempt.number, words) for item in histories for moment, words in _story(item)]
@@ -154,6 +157,10 @@ def _print(
     if resources:
         output.line()
         output.table(_RESOURCES, [_row(item) for item in resources])
+        if "gpu_busy" in resources[-1]["unread"]:
+            output.prose(f"GPU busy: not known, since {resources[-1]['unread']['gpu_busy']}.")
+        if resources[-1]["runs_per_job"]:
+            output.prose("Other runs may have shared the GPU: it was busy, and took energy, for all of them.")
 
 
 # ----------------------------------------------------------------------------------------------------------- history
@@ -258,14 +265,16 @@ def _memory_asked(histories: Sequence[AttemptHistory], used: dict[int, Usage]) -
     return histories[-1].ended.memory or (newest.memory_requested if newest is not None else None)
 
 
-def _resources(history: AttemptHistory, used: Usage | None) -> dict[str, Any]:
+def _resources(history: AttemptHistory, used: Usage | None, head_of: HeadOf) -> dict[str, Any]:
     """The requested and used resources of one attempt, by SLURM's accounting, else by the records of its last start."""
     request = history.request
     gpus, minutes = (
         requested(request, "nodes", 1) * requested(request, "gpus_per_node", 0),
         requested(request, "minutes", 0),
     )
-    newest = history.logs[max(history.logs)] if history.logs else Summary()
+    starts = usage.of_attempt(history.attempt, history.logs)
+    newest = starts[-1] if starts else usage.Usage()
+    joules = [start.joules for start in starts if start.joules is not None]
     log = [item for item in history.logs.values() if item.started is not None and item.heartbeat is not None]
     seconds = sum((item.heartbeat or 0.0) - (item.started or 0.0) for item in log)
     began = min((item.started for item in history.exits if item.started), default=None)
@@ -289,11 +298,29 @@ def _resources(history: AttemptHistory, used: Usage | None) -> dict[str, Any]:
         "gpu_seconds": _gpu_seconds(history, used, gpus, seconds),
         "memory_used": memory,
         "gpu_memory_used": max((item.max_gpu for item in history.exits), default=0) or None,
-        "waited": newest.waited,
-        "cores_busy": newest.cores,
+        **_mean_and_most("waited", newest.waited),
+        **_mean_and_most("cores_busy", newest.cores),
         "cores": requested(request, "cpus_per_task", 1),
+        **_mean_and_most("gpu_busy", newest.gpu_busy),
+        "gpu_memory": newest.gpu_total,
+        "joules": sum(joules) if joules else None,
+        "unread": dict(newest.unread),
+        "runs_per_job": _runs_per_job(request.tag, head_of),
         "source": "sacct" if used is not None else "records",
     }
+
+
+def _mean_and_most(name: str, spread: usage.Spread | None) -> dict[str, float | None]:
+    """A value of the processes: its mean, and the largest of one."""
+    return {name: spread.mean if spread else None, f"{name}_most": spread.most if spread else None}
+
+
+def _runs_per_job(tag: str, head_of: HeadOf) -> int:
+    """How many runs shared each job of a submission; 0 if each had its own, or if that cannot be read."""
+    head = None
+    with contextlib.suppress(RecordError, OSError):
+        head = head_of(tag)
+    return head.runs_per_job if head is not None else 0
 
 
 def _gpu_seconds(history: AttemptHistory, used: Usage | None, requested_gpus: int, seconds: float) -> float | None:
@@ -323,14 +350,28 @@ def _row(item: dict[str, Any]) -> list[str]:
         (memory(item["memory_used"]) if item["memory_used"] else "?") + asked,
         memory(item["gpu_memory_used"]) if item["gpu_memory_used"] else "",
         _gpu_time(item),
-        f"{100 * item['waited']:.0f} %" if item["waited"] is not None else "",
-        f"{item['cores_busy']:.1f}" if item["cores_busy"] is not None else "",
+        _several(item, "gpu_busy", lambda value: f"{100 * value:.0f} %"),
+        energy(item["joules"]) if item["joules"] is not None else "",
+        _several(item, "waited", lambda value: f"{100 * value:.0f} %"),
+        _several(item, "cores_busy", "{:.1f}".format),
     ]
 
 
-def _about_data(resources: Sequence[dict[str, Any]]) -> str:
-    """Advice on the newest attempt, if it waits for its data."""
+def _several(item: dict[str, Any], name: str, text: Callable[[float], str]) -> str:
+    """The mean of the processes, and the largest value if it differs: `45 % (most: 60 %)`."""
+    if item[name] is None:
+        return ""
+    mean, most = text(item[name]), text(item[f"{name}_most"])
+    return mean if mean == most else f"{mean} (most: {most})"
+
+
+def _about_use(resources: Sequence[dict[str, Any]]) -> str:
+    """Advice on the newest attempt, if it waits for its data, or else leaves a part of its GPU unused."""
     if not resources:
         return ""
     newest = resources[-1]
-    return about_data(newest["waited"], newest["cores_busy"], newest["cores"])
+    waits = about_data(newest["waited"], newest["cores_busy"], newest["cores"])
+    if waits or newest["where"] != "slurm" or newest["processes"] > 1:
+        return waits
+    shared = newest["runs_per_job"] > 0
+    return about_gpu(newest["gpu_busy"], newest["gpu_memory_used"], newest["gpu_memory"], shared=shared)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from attnctl.lifecycle.advice import AdviceContext, about_data, advise, queue_blocker
+from attnctl.lifecycle.advice import AdviceContext, about_data, about_gpu, advise, queue_blocker
 from attnctl.lifecycle.state import State, Verdict
 
 
@@ -107,3 +107,36 @@ def test_a_training_that_waits_for_data_gets_advice(
     found = about_data(waited, busy, cores)
     assert words in found
     assert bool(found) == bool(words)
+
+
+GB = 1_000_000_000
+
+
+@pytest.mark.parametrize(
+    ("busy", "used", "total", "runs"),
+    [
+        (0.12, 3 * GB, 80 * GB, 7),
+        (0.01, 3 * GB, 80 * GB, 8),
+        (0.12, 30 * GB, 80 * GB, 2),
+        (0.12, 50 * GB, 80 * GB, 0),
+        (0.3, 3 * GB, 80 * GB, 3),
+        (0.0, 3 * GB, 80 * GB, 8),
+        (0.6, 3 * GB, 80 * GB, 0),
+        (None, 3 * GB, 80 * GB, 0),
+        (0.12, None, 80 * GB, 0),
+        (0.12, 3 * GB, None, 0),
+    ],
+)
+def test_a_gpu_with_room_for_more_runs_gets_advice(
+    busy: float | None, used: int | None, total: int | None, runs: int
+) -> None:
+    words = about_gpu(busy, used, total, shared=False)
+    assert bool(words) == bool(runs)
+    assert f"--runs-per-gpu {runs} " in words or not runs
+    assert about_gpu(busy, used, total, shared=True) == ""
+
+
+def test_the_advice_on_a_gpu_says_what_it_is_from() -> None:
+    assert about_gpu(0.12, 3 * GB, 80 * GB, shared=False) == (
+        "The GPU was 12 % busy, and 3 of its 80 GB were used: --runs-per-gpu 7 trains 7 such runs on it at a time."
+    )

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from pathlib import Path
 
 import pytest
 import torch
 
+from attnctl.jobs.runtime import cpu_energy
 from attnctl.jobs.runtime.rank import Worker
-from attnctl.jobs.training import session
+from attnctl.jobs.runtime.usage import UsageRecorder
+from attnctl.jobs.training import environment, session
 from attnctl.jobs.training.context import TrainingContext
 from attnctl.jobs.training.session import Assignment
 from attnctl.settings.config import DataRoots
 from attnctl.values import SpecError
 from attnctl.workspace.layout import Workspace
 from attnctl.workspace.records import Resources, read_events
+from tests.jobs.runtime.test_cpu_energy import zone
 from tests.jobs.training.training_workers import Run, make_spec
 
 
@@ -49,6 +53,31 @@ def test_a_training_writes_what_it_is_what_it_measures_and_how_it_ends(
     assert (model["steps"], model["world"], model["device"], model["threads"]) == (5, 1, "cpu", 1)
     assert model["params"] == sum(each.numel() for each in session.build(run.spec, torch.device("cpu")).parameters())
     assert list(run.directory.checkpoints.iterdir())
+
+
+@pytest.mark.usefixtures("one_thread")
+def test_a_training_knows_the_energy_of_its_node(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    counter = zone(tmp_path / "powercap", "intel-rapl:0", "package-0", 5_000_000)
+    monkeypatch.setattr(cpu_energy, "POWERCAP", tmp_path / "powercap")
+    work = assignment(Run.create(tmp_path / "here", make_spec(epochs=1)))
+    context = dataclasses.replace(work.context, beat=lambda: counter.write_text("9000000\n"))
+    assert session.perform(dataclasses.replace(work, context=context)) == "completed"
+    usage = context.position.usage
+    assert (usage.values["cpu_joules"], usage.unread) == (4.0, {})
+
+
+@pytest.mark.usefixtures("one_thread")
+def test_a_node_without_counters_says_so_and_a_second_process_does_not_ask(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cpu_energy, "POWERCAP", tmp_path)
+    work = assignment(Run.create(tmp_path / "here", make_spec(epochs=1)))
+    assert session.perform(work) == "completed"
+    reason = f"{tmp_path}: there is no counter of a processor in it"
+    assert work.context.position.usage.unread == {"cpu_joules": reason}
+    other = UsageRecorder()
+    environment.watch(other, torch.device("cpu"), first=False)
+    assert other.unread == {}
 
 
 @pytest.mark.usefixtures("one_thread")

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import time
+from typing import Any
 
 import pytest
 
 from attnctl.files import write_atomic
+from attnctl.spec import RunSpec
 from attnctl.workspace.records import Cancel
 from tests.attnctl.cli.cli_run import Run, listing
 from tests.attnctl.cli.past_runs import Past, left
@@ -58,6 +60,59 @@ def test_a_training_that_waits_for_its_data_is_told_what_would_feed_it(past: Pas
     assert "waits for data" in text
     assert "50 %" in text
     assert "It waits for data 50 % of the time: 4 more cores would load it faster (--cpus-per-task 8, now 4)." in text
+
+
+def used(past: Past, spec: RunSpec, *ranks: dict[str, float], **more: Any) -> None:
+    """An attempt on GPUs that ended, with an exit record of each rank and the memory that it had on its GPU."""
+    past.attempt(spec, "TIMEOUT", saved=(4,), gpus_per_node=len(ranks), tasks_per_node=len(ranks), **more)
+    start = past.config.workspace.run(spec.id).attempt(1).incarnation(0)
+    for rank, values in enumerate(ranks):
+        record = left("timeout", max_gpu=3 << 30, used=values, rank=rank)
+        write_atomic(start.exit(rank), record.encode())
+
+
+def test_a_gpu_that_one_run_leaves_almost_idle_is_proposed_for_several(past: Past, attnctl: Run) -> None:
+    (spec,) = past.specs(1)
+    used(past, spec, {"waited": 0.01, "gpu_busy": 0.12, "gpu_total": 80e9, "gpu_joules": 3.6e6, "cores": 1.0})
+    found = json.loads(attnctl("why", spec.id, "--json").out)
+    (resources,) = found["resources"]
+    assert (resources["gpu_busy"], resources["gpu_memory"], resources["joules"]) == (0.12, 80_000_000_000, 3.6e6)
+    assert "The GPU was 12 % busy, and 3.22 of its 80 GB were used: --runs-per-gpu 7" in found["advice"]
+    text = " ".join(attnctl("why", spec.id).out.split())
+    assert "GPU busy" in text
+    assert "12 %" in text
+    assert "1 kWh" in text
+
+
+def test_processes_that_used_their_gpus_differently_show_the_mean_and_the_most(past: Past, attnctl: Run) -> None:
+    (spec,) = past.specs(1)
+    used(past, spec, {"gpu_busy": 0.25, "gpu_total": 80e9}, {"gpu_busy": 0.45, "gpu_total": 80e9})
+    (resources,) = json.loads(attnctl("why", spec.id, "--json").out)["resources"]
+    assert (resources["gpu_busy"], resources["gpu_busy_most"]) == (pytest.approx(0.35), 0.45)
+    text = " ".join(attnctl("why", spec.id).out.split())
+    assert "35 % (most: 45 %)" in text
+    assert "--runs-per-gpu" not in text, "a run of two processes needs its GPUs at the same time"
+
+
+def test_a_gpu_whose_utilisation_cannot_be_read_says_why(past: Past, attnctl: Run) -> None:
+    (spec,) = past.specs(1)
+    reason = "a part of a GPU (MIG) has no counter of its own"
+    past.attempt(spec, "FAILED", exit=left("error", "broke", max_gpu=5 << 30, unread={"gpu_busy": reason}))
+    (resources,) = json.loads(attnctl("why", spec.id, "--json").out)["resources"]
+    assert (resources["gpu_busy"], resources["unread"]) == (None, {"gpu_busy": reason})
+    assert f"GPU busy: not known, since {reason}." in " ".join(attnctl("why", spec.id).out.split())
+    shown = " ".join(attnctl("show", spec.id).out.split())
+    assert f"used: 5G GPU memory; GPU utilisation not known: {reason}" in shown
+
+
+def test_a_gpu_that_several_runs_shared_is_not_proposed_for_more(past: Past, attnctl: Run) -> None:
+    (spec,) = past.specs(1)
+    used(past, spec, {"gpu_busy": 0.12, "gpu_total": 80e9})
+    path = past.config.workspace.submission(f"attnctl-{spec.id}-1")
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"runs_per_job": 4}, sort_keys=True))
+    text = " ".join(attnctl("why", spec.id).out.split())
+    assert "Other runs may have shared the GPU: it was busy, and took energy, for all of them." in text
+    assert "--runs-per-gpu" not in text
 
 
 def test_a_traceback_keeps_its_indentation_on_a_terminal_too(

@@ -27,6 +27,30 @@ def exits(workspace: Workspace, spec: RunSpec, *peaks: tuple[int, int]) -> None:
         write_atomic(start.exit(rank), record.encode())
 
 
+def test_the_columns_of_what_runs_used_are_of_all_their_processes(tmp_path: Path) -> None:
+    workspace = Workspace(tmp_path / "w")
+    specs = expand(Axes(modules=("none", "ela"))).specs
+    for spec in specs:
+        train(workspace, spec, 90.0)
+    (attempt,) = workspace.run(specs[1].id).attempts()
+    for rank, busy in enumerate((0.5, 0.7)):
+        used = {"gpu_busy": busy, "waited": 0.25, "gpu_total": 8e9, "gpu_joules": 1.8e6}
+        record = Exit(rank=rank, at=2.0, outcome="completed", used=used)
+        write_atomic(attempt.incarnations()[0].exit(rank), record.encode())
+    sweep(workspace, "first", list(specs))
+    with open_index(workspace) as index:
+        index.refresh()
+        report = gather(index, Request(options=Options(columns=("gpu", "wait", "energy")))).report
+    columns = report.table.columns
+    plain, ours = (row.cells for _, row in report.rows())
+    assert [cell.value for cell in plain] == [None, None, None]
+    assert [column.show(cell.value or 0.0) for column, cell in zip(columns, ours, strict=True)] == ["60", "25", "1.000"]
+    assert [column.heading for column in columns] == ["GPU busy (%)", "waits for data (%)", "energy (kWh)"]
+    notes = " ".join(report.table.notes)
+    assert "GPU busy: the part of the training in which the GPU computed, for all processes on it." in notes
+    assert "energy: of a run's GPUs, else of its nodes' CPUs with all that runs on them; the mean of the runs." in notes
+
+
 @pytest.mark.parametrize(
     ("peaks", "expected"),
     [
