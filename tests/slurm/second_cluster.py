@@ -50,7 +50,13 @@ def second_cluster(first: Path, folder: Path) -> Iterator[str]:
         subprocess.run(["scancel", "-M", NAME, "--user", str(os.getuid())], check=False)
         for name in ("slurmd.pid", "slurmctld.pid"):
             with contextlib.suppress(OSError, ValueError):
-                os.kill(int((folder / name).read_text()), signal.SIGTERM)
+                pid = int((folder / name).read_text())
+                os.kill(pid, signal.SIGTERM)  # then the controller takes the cluster out of the accounting
+                _wait_for_end(pid)
+
+
+def _wait_for_end(pid: int) -> None:
+    wait(lambda: not Path(f"/proc/{pid}").exists(), lambda: f"process {pid} does not end", 60)
 
 
 def _is_up() -> bool:

@@ -1,6 +1,8 @@
 """Runs that start from another run's weights wait until that run is completed, however it continues."""
 
 import json
+import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -10,9 +12,10 @@ from typing import Any
 import pytest
 
 from attnctl.cli import main
+from attnctl.jobs.slurm.commands import NO_ANSWER
 from attnctl.workspace import submissions
 from attnctl.workspace.layout import Incarnation, RunDir, Workspace
-from attnctl.workspace.records import Exit, Request, read_events
+from attnctl.workspace.records import Exit, Request, WaitingRun, read_events
 from tests.fixtures.trusted_settings import write_trusted
 from tests.slurm.real_cluster import Cluster, wait
 from tests.slurm.second_cluster import second_cluster
@@ -82,6 +85,11 @@ def rows(attnctl: Command) -> dict[str, dict[str, Any]]:
     return {row["id"]: row for row in attnctl("status")["runs"]}
 
 
+def waiting_reason(run: RunDir) -> str:
+    record = WaitingRun.read(Workspace(run.path.parents[1]).waiting(run.id))
+    return record.reason if record is not None else ""
+
+
 @pytest.mark.parametrize("how", ["requeue", "continuation", "resume"])
 def test_a_run_starts_after_its_base_is_completed_however_the_base_continues(
     how: str, cluster: Cluster, attnctl: Command, undisturbed: tuple[str, dict[str, float]]
@@ -126,6 +134,7 @@ def test_a_run_starts_after_its_base_is_completed_however_the_base_continues(
 def test_a_run_on_another_cluster_than_its_base_is_submitted_when_that_is_completed(
     cluster: Cluster, attnctl: Command, slurm_conf: str, tmp_path: Path
 ) -> None:
+    """Also if the other cluster does not answer at first when the base ends."""
     with second_cluster(Path(slurm_conf), tmp_path / "second") as name:
         settings = f'{SETTINGS}[slurm.profiles.there]\nclusters = "{name}"\npartition = "main"\n'
         write_trusted(cluster.config.workspace.root, settings)
@@ -138,6 +147,12 @@ def test_a_run_on_another_cluster_than_its_base_is_submitted_when_that_is_comple
         assert row["state"] == "waiting"
         assert row["reason"].startswith(f"for run {first['id']}, whose weights it starts from, which is ")
         base, run = (cluster.config.workspace.run(item["id"]) for item in (first, second))
+        controller = int((tmp_path / "second/slurmctld.pid").read_text())
+        os.kill(controller, signal.SIGSTOP)
+        try:
+            wait(lambda: NO_ANSWER in waiting_reason(run), lambda: rows(attnctl))
+        finally:
+            os.kill(controller, signal.SIGCONT)
         wait(lambda: run.completed, lambda: rows(attnctl))
         request = Request.read(run.attempts()[-1].request)
         assert request is not None
