@@ -315,7 +315,7 @@ def _from_scheduler(last: Observed, evidence: Evidence) -> Verdict:
     launch = _failed_launch(last, state, evidence)
     if launch is not None:
         return launch
-    if state is State.ERROR and _MEMORY.search(last.reason) and first_failure(evidence.exits) is None:
+    if state in {State.ERROR, State.UNKNOWN} and _MEMORY.search(last.reason) and first_failure(evidence.exits) is None:
         return Verdict(State.OUT_OF_MEMORY, last.reason, last.at)
     if state in {State.ERROR, State.UNKNOWN} and evidence.exits:
         return _from_exits(evidence)

@@ -77,7 +77,7 @@ def _observe_slurm(workspace: Workspace, placed: Sequence[Placed], changed: set[
     messages: dict[str, None] = {}
     for item in placed:
         answer = answers[jobs[item]]
-        if isinstance(answer, queries.JobStatus) and answer.state in {"FAILED", "CANCELLED"}:
+        if isinstance(answer, queries.JobStatus) and answer.state in {"FAILED", "CANCELLED", "COMPLETED"}:
             answer = replace(answer, reason=_error_of_node(workspace, item, answer) or answer.reason)
         if isinstance(answer, queries.Unavailable | queries.Hidden):
             messages[answer.message] = None
@@ -89,8 +89,8 @@ def _observe_slurm(workspace: Workspace, placed: Sequence[Placed], changed: set[
 def _error_of_node(workspace: Workspace, item: Placed, answer: queries.JobStatus) -> str | None:
     """What SLURM wrote into the job's log when it killed the job for its memory, or when the node's prolog failed.
 
-    Without cgroups the job's state is only FAILED, not OUT_OF_MEMORY. A job that may not be requeued is CANCELLED by
-    the system when the prolog fails. What a job without a log means is in attnctl.jobs.slurm.versions.
+    Without cgroups the job's state is only FAILED or COMPLETED, not OUT_OF_MEMORY. A job that may not be requeued is
+    CANCELLED by the system when the prolog fails. What a job without a log means is in attnctl.jobs.slurm.versions.
     """
     logs = sorted(workspace.submission_logs(item.tag).glob(f"{item.job_id}_*_log.out"))
     if not logs and answer.state == "CANCELLED" and answer.nodes:

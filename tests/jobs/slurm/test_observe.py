@@ -185,16 +185,19 @@ def test_a_job_without_a_log_is_the_nodes_fault(fake: Fake, placed: tuple[Config
         "slurmstepd: error: Detected 2 oom-kill event(s) in StepId=7.batch.",
     ],
 )
-def test_an_out_of_memory_kill_is_found_in_the_log(line: str, fake: Fake, placed: tuple[Config, list[Placed]]) -> None:
+@pytest.mark.parametrize(("word", "code", "other"), [("FAILED", "9:0", "killed"), ("COMPLETED", "0:0", "unknown")])
+def test_an_out_of_memory_kill_is_found_in_the_log(
+    word: str, code: str, other: str, line: str, fake: Fake, placed: tuple[Config, list[Placed]]
+) -> None:
     config, items = placed
     logs = config.workspace.submission_logs(items[0].tag)
     logs.mkdir(parents=True, exist_ok=True)
     (logs / "7_0_0_log.out").write_text(f"begins\n{line}\nsrun: error: node1: task 0: Killed\n")
     (logs / "7_1_0_log.out").write_text("the user's own words: memory limit, oom-kill\n")
-    fake.says("sacct", records(items, "FAILED", "9:0", "0:9"))
+    fake.says("sacct", records(items, word, code, "0:9" if word == "FAILED" else code))
     observe(config.workspace, items)
     first, second = verdicts(config, items)
-    assert (str(first.state), str(second.state)) == ("out of memory", "killed")
+    assert (str(first.state), str(second.state)) == ("out of memory", other)
     assert first.reason in line
 
 
