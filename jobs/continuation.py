@@ -27,10 +27,11 @@ def submit_continuation(config: Config, run: RunDir, attempt: Attempt) -> str:
         request = Request.read(attempt.request)
         if request is None:
             raise NoContinuation(f"{attempt.request} is missing")
-        options = previous_request.unchanged(config, request.options)
+        spec = run.read_spec()
+        options = previous_request.unchanged(config, request.options, spec)
         (done,) = submit(
             config,
-            [run.read_spec()],
+            [spec],
             previous_request.resources(request),
             options,
             "slurm",

@@ -7,9 +7,10 @@ record. A failed query of the scheduler writes no observation, so it changes no 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 from attnctl.units import plural
 from attnctl.workspace.records import Cancel, Exit, Observed, Request, WaitingRun
@@ -451,3 +452,9 @@ def requested(request: Request, name: str, default: int) -> int:
     """A whole number among the resources that an attempt requested; the default for anything else."""
     value = request.resources.get(name)
     return value if type(value) is int and 0 <= value <= _MOST else default
+
+
+def rules_of(options: Mapping[str, Any]) -> list[str]:
+    """The rules of [[slurm.rules]] that an attempt's request records in its options; none for anything else."""
+    rules = options.get("rules")
+    return [rule for rule in rules if isinstance(rule, str)] if isinstance(rules, list) else []

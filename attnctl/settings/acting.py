@@ -14,6 +14,7 @@ from types import MappingProxyType
 from typing import Any
 
 from attnctl import sources
+from attnctl.settings.resource_rules import MATCHED
 from attnctl.settings.sbatch_options import bare
 
 HARMLESS: Mapping[str, frozenset[str] | None] = MappingProxyType(
@@ -27,6 +28,7 @@ HARMLESS: Mapping[str, frozenset[str] | None] = MappingProxyType(
                 "exclude",
                 "gpus_per_node",
                 "mem",
+                "nodes",
                 "parallel",
                 "partition",
                 "qos",
@@ -159,9 +161,9 @@ def _acting(document: Mapping[str, Any]) -> Iterator[ActingSetting]:
     for section, values in document.items():
         harmless = HARMLESS.get(section, frozenset())
         if section == "slurm":
-            yield from _slurm(section, {key: value for key, value in values.items() if key != "profiles"})
+            yield from _with_rules(section, {key: value for key, value in values.items() if key != "profiles"})
             for name, profile in values.get("profiles", {}).items():
-                yield from _slurm(f"slurm.profiles.{name}", profile)
+                yield from _with_rules(f"slurm.profiles.{name}", profile)
         elif harmless is None:
             yield from (
                 ActingSetting(f"{section}.{key}", value)
@@ -172,6 +174,13 @@ def _acting(document: Mapping[str, Any]) -> Iterator[ActingSetting]:
             yield from (
                 ActingSetting(f"{section}.{key}", value) for key, value in values.items() if key not in harmless
             )
+
+
+def _with_rules(section: str, values: Mapping[str, Any]) -> Iterator[ActingSetting]:
+    """What acts in [slurm] or in a profile, and in its rules, which are counted from 1."""
+    yield from _slurm(section, {key: value for key, value in values.items() if key != "rules"})
+    for number, rule in enumerate(values.get("rules", []), 1):
+        yield from _slurm(f"{section}.rules.{number}", {key: rule[key] for key in rule if key not in MATCHED})
 
 
 def _slurm(section: str, values: Mapping[str, Any]) -> Iterator[ActingSetting]:

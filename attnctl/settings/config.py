@@ -17,11 +17,12 @@ from attnctl.lifecycle.resume_policy import Rules
 from attnctl.settings import sbatch_options, srun_options, trust
 from attnctl.settings.acting import ActingSetting, acting_settings
 from attnctl.settings.reader import ConfigError, SectionReader
+from attnctl.settings.resource_rules import MATCHED, SECTION, ResourceRule, read_patterns
 from attnctl.settings.sections import Keep, Notify, read_groups, read_keep, read_names, read_notify, read_rules
 from attnctl.settings.template import TEMPLATE
-from attnctl.spec import recipe_fields
+from attnctl.spec import RunSpec, recipe_fields
 from attnctl.units import parse_memory, parse_time
-from attnctl.values import Scalar, SpecError, did_you_mean
+from attnctl.values import Scalar, SpecError, comma_join, did_you_mean
 from attnctl.workspace import version
 from attnctl.workspace.layout import Workspace
 
@@ -48,8 +49,11 @@ _SHOWN, _LONGEST = 3, 120
 """So many settings, and so many characters of each, are named in an error."""
 
 _COMMAND_OPTIONS = ("partition", "account", "qos", "constraint", "mem", "parallel", "runs_per_gpu")
-_NUMBERS = ("cpus_per_gpu", "parallel", "runs_per_gpu")
+_NUMBERS = ("cpus_per_gpu", "nodes", "parallel", "runs_per_gpu")
 _RECORDED = (*_COMMAND_OPTIONS, "exclude", "profile")
+_TABLES = ("profiles", "rules")
+"""What [slurm] holds besides settings of a job."""
+
 OF_VARIABLES = ("account", "constraint", "partition", "qos", "reservation")
 """The options that a variable such as SBATCH_PARTITION can set, and that later attempts keep."""
 
@@ -64,6 +68,7 @@ class SlurmOptions:
     qos: str | None = None
     constraint: str | None = None
     exclude: str | None = None
+    nodes: int | None = None
     gpus_per_node: int | None = None
     cpus_per_gpu: int | None = None
     mem: str | None = None
@@ -77,6 +82,8 @@ class SlurmOptions:
     srun: Mapping[str, str] = field(default_factory=dict)
     profile: str | None = None
     """The name of the profile they come from; not a key of the file."""
+    rules: tuple[str, ...] = ()
+    """The rules that changed them, as text; not a key of [slurm]."""
     gpu_type: str | None = None
     """From `gpus_per_node = "a100:2"`; not a key of the file."""
     inherited: Mapping[str, str] = field(default_factory=dict)
@@ -107,6 +114,7 @@ class SlurmOptions:
         own = {name: getattr(self, name) for name in _RECORDED if name not in inherited}
         values = {name: value for name, value in own.items() if value is not None}
         changed = (name for name in _COMMAND_OPTIONS if name in own and own[name] != getattr(configured, name))
+        values |= {"rules": list(self.rules)} if self.rules else {}
         return values | {"from_command": sorted(changed), "from_environment": inherited}
 
     def with_earlier(self, record: Mapping[str, Any], exported: Collection[str] = ()) -> SlurmOptions:
@@ -145,6 +153,10 @@ class SlurmOptions:
         return sbatch_options.given(self.extra).get(name) if name == "reservation" else getattr(self, name)
 
 
+_KEYS = tuple(key for key in get_type_hints(SlurmOptions) if key not in {"profile", "rules", "gpu_type", "inherited"})
+"""The settings of a job, as they are called in the file."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class DataRoots:
     """The folders of the data sets. stage: copy them once to the node's local disk.
@@ -180,6 +192,8 @@ class Config:
     file: Path | None = None
     slurm: SlurmOptions = field(default_factory=SlurmOptions)
     profiles: Mapping[str, SlurmOptions] = field(default_factory=dict)
+    rules: Sequence[ResourceRule] = ()
+    """The rules of [slurm] and of all profiles, in the order of the file."""
     data: DataRoots = field(default_factory=DataRoots)
     defaults: Mapping[str, Scalar] = field(default_factory=dict)
     resume: Rules = field(default_factory=Rules)
@@ -230,6 +244,30 @@ class Config:
             nearest = did_you_mean(name, sorted(self.profiles)) if self.profiles else ""
             raise ConfigError(f"no profile {name!r}{location}{nearest}")
         return replace(self.profiles[name], profile=name)
+
+    def rules_of(self, profile: str | None) -> list[ResourceRule]:
+        """The rules that count: those of [slurm], then those of the profile; each overrides what comes before it."""
+        sections = [SECTION, *([f"slurm.profiles.{profile}.rules"] if profile is not None else [])]
+        return [rule for section in sections for rule in self.rules if rule.section == section]
+
+    def for_run(self, profile: str | None, spec: RunSpec) -> SlurmOptions:
+        """The [slurm] settings of one run: those of the profile, overridden by the rules for it. Raises ConfigError."""
+        return self.with_rules(profile, [rule for rule in self.rules_of(profile) if rule.matches(spec)])
+
+    def with_rules(self, profile: str | None, rules: Sequence[ResourceRule]) -> SlurmOptions:
+        """The settings of a profile, overridden by these rules; raises ConfigError."""
+        options = self.profile(profile)
+        for rule in rules:
+            options = replace(options, **rule.settings)
+            if two := _two_memories(options):
+                raise ConfigError(f"{self.file}: with {rule.name}, {two[0]} and {two[1]} both set the memory of a run")
+        if sbatch_options.removed(options.extra, "mem"):
+            options = replace(options, mem=None)
+        return replace(options, rules=tuple(str(rule) for rule in rules))
+
+    def configured(self, options: SlurmOptions) -> SlurmOptions:
+        """The settings that these options come from, without what a command has changed; raises ConfigError."""
+        return self.with_rules(options.profile, [r for r in self.rules_of(options.profile) if str(r) in options.rules])
 
 
 def find(workspace: Path | None, cwd: Path, environ: Mapping[str, str], *, newer: bool = False) -> Config:
@@ -347,12 +385,13 @@ class _Reader(SectionReader):
         for section, value in document.items():
             if not isinstance(value, dict):
                 raise self.error("", section, f"must be a section, written [{section}]")
-        base, profiles = self._slurm(document.get("slurm", {}))
+        base, profiles, rules = self._slurm(document.get("slurm", {}))
         return Config(
             workspace=self._workspace(document.get("paths", {})),
             file=self.file,
             slurm=base,
             profiles=profiles,
+            rules=rules,
             data=self._data(document.get("data", {})),
             defaults=self._defaults(document.get("defaults", {})),
             resume=read_rules(self, document.get("resume", {})),
@@ -362,21 +401,48 @@ class _Reader(SectionReader):
             groups=read_groups(self, document.get("groups", {})),
         )
 
-    def _slurm(self, section: Mapping[str, Any]) -> tuple[SlurmOptions, dict[str, SlurmOptions]]:
+    def _slurm(self, section: Mapping[str, Any]) -> tuple[SlurmOptions, dict[str, SlurmOptions], list[ResourceRule]]:
         named = section.get("profiles", {})
         if not isinstance(named, dict):
             raise self.error("slurm", "profiles", "must hold sections such as [slurm.profiles.big]")
-        base = self._options(SlurmOptions(), {k: v for k, v in section.items() if k != "profiles"}, "slurm")
+        base = self._options(SlurmOptions(), _without_tables(section), "slurm")
         profiles = {}
+        rules = self._rules(base, section.get("rules", []), "slurm")
         for name, values in named.items():
             if not isinstance(values, dict):
                 raise self.error("slurm.profiles", name, "must be a section")
-            profiles[name] = self._options(base, values, f"slurm.profiles.{name}")
-        return base, profiles
+            section_name = f"slurm.profiles.{name}"
+            profiles[name] = self._options(base, _without_tables(values, "rules"), section_name)
+            rules += self._rules(profiles[name], values.get("rules", []), section_name)
+        return base, profiles, rules
+
+    def _rules(self, base: SlurmOptions, values: Any, section: str) -> list[ResourceRule]:
+        """The rules of a section. base: the settings that they override."""
+        if not isinstance(values, list) or not all(isinstance(item, dict) for item in values):
+            raise self.error(section, "rules", f"must be sections, each written [[{section}.rules]]")
+        return [self._rule(base, item, f"{section}.rules", index) for index, item in enumerate(values)]
+
+    def _rule(self, base: SlurmOptions, values: Mapping[str, Any], section: str, index: int) -> ResourceRule:
+        reader = _RuleReader(self.file, self.source, section, index)
+        reader.check_keys(values, (*MATCHED, *_KEYS), section)
+        patterns = read_patterns(reader, section, values)
+        if not patterns:
+            raise reader.located(section, "", f"it names no runs; add one of {comma_join(MATCHED)}")
+        settings = reader.checked(values, section)
+        if not settings:
+            raise reader.located(section, "", 'it sets nothing; add a setting of [slurm], such as mem = "64G"')
+        reader.check_memory(replace(base, **settings), settings, section)
+        return ResourceRule(section=section, number=index + 1, patterns=patterns, settings=settings)
 
     def _options(self, base: SlurmOptions, values: Mapping[str, Any], section: str) -> SlurmOptions:
-        hints = [name for name in get_type_hints(SlurmOptions) if name not in {"profile", "gpu_type", "inherited"}]
-        self.check_keys(values, (*hints, "profiles") if section == "slurm" else tuple(hints), section)
+        self.check_keys(values, (*_KEYS, *(_TABLES if section == "slurm" else _TABLES[1:])), section)
+        checked = self.checked(values, section)
+        options = replace(base, **checked)
+        self.check_memory(options, checked, section)
+        return replace(options, mem=None) if sbatch_options.removed(options.extra, "mem") else options
+
+    def checked(self, values: Mapping[str, Any], section: str) -> dict[str, Any]:
+        """Settings of [slurm] as fields of SlurmOptions; raises ConfigError for an invalid value."""
         checked: dict[str, Any] = {}
         for key, value in values.items():
             if key == "setup":
@@ -394,7 +460,7 @@ class _Reader(SectionReader):
                 checked[key] = self.typed(value, int, section, key)
                 if checked[key] < 1:
                     raise self.error(section, key, f"is {value}; it must be at least 1")
-            else:
+            elif key in _KEYS:
                 checked[key] = str(value) if type(value) is int else self.typed(value, str, section, key)
                 if not checked[key] or "\n" in checked[key]:
                     raise self.error(section, key, "must be one line of text")
@@ -403,25 +469,21 @@ class _Reader(SectionReader):
                 try:
                     parse(checked[key])
                 except SpecError as error:
-                    raise ConfigError(f"{self.file}:{self.line(section, key)}: {error}") from error
-        options = replace(base, **checked)
-        self._check_memory(options, checked, section)
-        return replace(options, mem=None) if sbatch_options.removed(options.extra, "mem") else options
+                    raise self.located(section, key, str(error)) from error
+        return checked
 
-    def _check_memory(self, options: SlurmOptions, checked: Mapping[str, Any], section: str) -> None:
+    def check_memory(self, options: SlurmOptions, checked: Mapping[str, Any], section: str) -> None:
         """Raise ConfigError if the settings ask for memory in two ways, or in a way that is no amount."""
         extra = sbatch_options.given(options.extra)
-        names = [name for name in sbatch_options.MEMORY if name in extra]
-        for name in names:
+        for name in (name for name in sbatch_options.MEMORY if name in extra):
             try:
                 parse_memory(extra[name])
             except SpecError as error:
                 raise self.error(f"{section}.extra", name, f"is wrong: {error}") from error
-        mem = [] if options.mem is None or sbatch_options.removed(options.extra, "mem") else ["mem"]
-        if len(names) + len(mem) > 1:
-            key = "mem" if "mem" in checked else next(iter(names))
+        if two := _two_memories(options):
+            key = "mem" if "mem" in checked else next(name for name in two if name != "mem")
+            other = next(name for name in two if name != key)
             where = section if key == "mem" else f"{section}.extra"
-            other = next(name for name in (*mem, *names) if name != key)
             raise self.error(where, key, f"and {other} both set the memory; keep one of them")
 
     def _option(self, value: Any, section: str, name: str) -> str:
@@ -488,3 +550,33 @@ class _Reader(SectionReader):
             if not isinstance(value, str | int | float | bool):
                 raise self.error("defaults", key, "must be a text, a number, true or false")
         return dict(section)
+
+
+@dataclass(frozen=True)
+class _RuleReader(_Reader):
+    """Checks one rule. section: where the rules stand; index: which one it is, from 0. Its errors name its number."""
+
+    section: str
+    index: int
+
+    def line(self, section: str, key: str) -> int:
+        """The line number of a key, or of the rule. section: that of the rules, or a table of the rule."""
+        inner = section.removeprefix(self.section).split(".")
+        path = (*self.section.split("."), self.index, *filter(None, (*inner, key)))
+        return lines.line_of(self.source, path)
+
+    def located(self, section: str, key: str, text: str) -> ConfigError:
+        """The error about a key, with the rule's number."""
+        return super().located(section, key, f"rule {self.index + 1}: {text}")
+
+
+def _without_tables(values: Mapping[str, Any], *names: str) -> dict[str, Any]:
+    return {key: value for key, value in values.items() if key not in (names or _TABLES)}
+
+
+def _two_memories(options: SlurmOptions) -> tuple[str, str] | None:
+    """The names of two settings that both set the memory; None if at most one does."""
+    given = sbatch_options.given(options.extra)
+    mem = [] if options.mem is None or sbatch_options.removed(options.extra, "mem") else ["mem"]
+    names = [*mem, *(name for name in sbatch_options.MEMORY if name in given)]
+    return (names[0], names[1]) if len(names) > 1 else None

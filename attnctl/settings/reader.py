@@ -51,7 +51,11 @@ class SectionReader:
 
     def error(self, section: str, key: str, problem: str) -> ConfigError:
         """The error for one key. problem: continues the sentence that begins with the key."""
-        return ConfigError(f"{self.file}:{self.line(section, key)}: {key} {problem}")
+        return self.located(section, key, f"{key} {problem}")
+
+    def located(self, section: str, key: str, text: str) -> ConfigError:
+        """The error that is this text, at the line of a key."""
+        return ConfigError(f"{self.file}:{self.line(section, key)}: {text}")
 
     def line(self, section: str, key: str) -> int:
         """The line number of a key, or of its section if the key is missing."""

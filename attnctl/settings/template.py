@@ -13,6 +13,7 @@ TEMPLATE = """\
 # qos = "normal"
 # constraint = "a100"
 # exclude = "node[07-08]"
+# nodes = 1
 # gpus_per_node = 1          # one process per GPU; 0 trains on CPUs; "a100:2" is two GPUs of a type
 # cpus_per_gpu = 8           # default: DefCpuPerGPU of the cluster, else the GPU's share of its node's cores
 # mem = "64G"                # per node; or mem-per-cpu in [slurm.extra]
@@ -41,6 +42,14 @@ TEMPLATE = """\
 # [slurm.profiles.big]
 # gpus_per_node = 8
 # time = "3-0"
+
+# A rule overrides them for some runs: backbone, dataset, model and module say which, and all that it names must match.
+# Later rules override earlier ones, and the command line overrides all.
+# [[slurm.rules]]
+# backbone = "resnet101,wide*"
+# dataset = "imagenet"
+# gpus_per_node = 4
+# time = "2-0"
 
 [paths]
 # Paths are relative to this folder. Checkpoints are large and may go to a scratch file system.

@@ -382,7 +382,7 @@ def _submit(workspace: Workspace, ready: Sequence[_Ready], fed: Fed, vouched_for
             settings,
             [item.spec for item in ready],
             previous_request.resources(first.request()),
-            previous_request.unchanged(settings, first.options),
+            previous_request.unchanged(settings, first.options, ready[0].spec),
             "slurm",
             ended={run: record.after for run, record in records.items() if record.ended},
             put_off=lambda postponed, specs: _keep(workspace, records, postponed, specs),

@@ -9,23 +9,25 @@ from typing import Any
 
 from attnctl.jobs.slurm import sbatch
 from attnctl.settings.config import Config, SlurmOptions
+from attnctl.spec import RunSpec
 from attnctl.workspace.records import Request, Resources
 
 
-def options(config: Config, recorded: Mapping[str, Any]) -> SlurmOptions:
-    """The profile's current settings, overridden by what the command of the earlier attempt set explicitly.
+def options(config: Config, recorded: Mapping[str, Any], spec: RunSpec) -> SlurmOptions:
+    """The current settings of the profile and its rules for this run, overridden by what the command of the earlier
+    attempt set explicitly.
 
     That includes what variables such as SBATCH_PARTITION set then, unless the same variable is exported now.
     """
     profile = recorded.get("profile")
-    settings = config.profile(profile if profile in config.profiles else None)
+    settings = config.for_run(profile if profile in config.profiles else None, spec)
     return settings.with_earlier(recorded, sbatch.exported(os.environ))
 
 
-def unchanged(config: Config, recorded: Mapping[str, Any]) -> SlurmOptions:
+def unchanged(config: Config, recorded: Mapping[str, Any], spec: RunSpec) -> SlurmOptions:
     """The same, also without the nodes that the earlier attempt left out."""
     exclude = recorded.get("exclude")
-    found = options(config, recorded)
+    found = options(config, recorded, spec)
     return dataclasses.replace(found, exclude=exclude) if isinstance(exclude, str) else found
 
 

@@ -16,7 +16,7 @@ import os
 import socket
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +38,7 @@ from attnctl.lifecycle import base_run
 from attnctl.lifecycle.base_run import BaseRun
 from attnctl.settings import memory_request
 from attnctl.settings.config import Config, SlurmOptions
+from attnctl.settings.job_shape import JobShape, grouped
 from attnctl.spec import RunSpec
 from attnctl.units import quantity
 from attnctl.values import SpecError
@@ -84,26 +85,27 @@ def submit(
     ended: Mapping[str, int] | None = None,
     put_off: PutOff = waiting_list.put_off,
     cautious: bool = False,
-    limits: Mapping[str, int | None] | None = None,
+    shapes: Mapping[str, JobShape] | None = None,
 ) -> list[Submitted]:
     """Submit each run once, in as few arrays as SLURM allows; does not wait for them.
 
     ended: run id to the number of an attempt that counts as ended, whatever the scheduler says; given by the attempt's
     own job. Runs whose base is not completed are submitted behind the job of the base. Runs above the limit on
     submitted jobs, and those whose base has no job yet, are put off by `put_off`. cautious: as in `array_size.find`.
-    limits: run id to its time limit in minutes, None for the cluster's own; the default is that of the resources.
+    shapes: run id to what its job asks for instead of these resources and options. Each shape has arrays of its own.
 
     Raises SpecError if the number of processes does not fit the recipe or the settings are not trusted,
     SlurmUnavailable, and SubmitError; if SLURM rejects the first array, nothing has been written.
     """
     config.check_may_act()
-    for recipe in {spec.recipe for spec in specs}:
-        recipe.check_world(resources.world)
+    groups = list(_groups(config.workspace, specs, shapes or {}, JobShape(resources, options)))
+    for recipe, world in {(spec.recipe, shape.resources.world) for _, shape, group in groups for spec in group}:
+        recipe.check_world(world)
     done: list[Submitted] = []
-    for base, request, group in _groups(config.workspace, specs, resources, limits or {}):
+    for base, shape, group in groups:
         unique = [(spec.id, spec.to_json()) for spec in group]
         try:
-            sender = _Sender(config, group, request, options, where, ended or {}, cautious)
+            sender = _Sender(config, group, shape.resources, shape.options, where, ended or {}, cautious)
             sender.wait_for(base)
             while unique:
                 done.append(sender.submit(unique))
@@ -120,15 +122,12 @@ def submit(
 
 
 def _groups(
-    workspace: Workspace, specs: Sequence[RunSpec], resources: Resources, limits: Mapping[str, int | None]
-) -> Iterator[tuple[str, Resources, list[RunSpec]]]:
-    """The base, the resources and the runs of each group that can be one array; a base before what waits for it."""
+    workspace: Workspace, specs: Sequence[RunSpec], shapes: Mapping[str, JobShape], default: JobShape
+) -> Iterator[tuple[str, JobShape, list[RunSpec]]]:
+    """The base, the shape and the runs of each group that can be one array; a base before what waits for it."""
     for base, members in base_run.by_base(workspace, specs).items():
-        by_limit: dict[int | None, list[RunSpec]] = {}
-        for spec in members:
-            by_limit.setdefault(limits.get(spec.id, resources.minutes), []).append(spec)
-        for limit, group in by_limit.items():
-            yield base, replace(resources, minutes=limit), group
+        for shape, group in grouped(members, shapes, default):
+            yield base, shape, group
 
 
 class _Sender:
@@ -320,7 +319,7 @@ def recorded_options(config: Config, options: SlurmOptions, resources: Resources
 
     On SLURM also those that the script leaves to a variable, such as SBATCH_PARTITION.
     """
-    settings = config.profile(options.profile)
+    settings = config.configured(options)
     recorded = options.to_record(settings)
     chosen = resources.minutes != settings.minutes and not options.auto_time
     names = [*recorded["from_command"], *(["minutes"] if chosen else [])]

@@ -283,6 +283,15 @@ comment = "ib"
 nice = 10
 [slurm.profiles.big]
 time = "2-00"
+[[slurm.profiles.big.rules]]
+module = "se"
+nodes = 2
+[[slurm.rules]]
+backbone = "resnet*,vgg16"
+dataset = "digits"
+mem = "4G"
+[slurm.rules.extra]
+comment = "x"
 [paths]
 runs = "elsewhere/runs"
 group = false

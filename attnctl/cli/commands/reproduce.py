@@ -92,7 +92,7 @@ def reproduce(
     if as_json:
         output.document(show.in_document(source.name, parts, runs, choice, cost, budget))
         return 0
-    show.show(source.name, parts, runs, choice, cost, budget)
+    show.show(source.name, parts, runs, choice, cost, budget, destination.resources.world)
     if dry_run:
         output.line("Dry run: nothing was written.")
         return 0

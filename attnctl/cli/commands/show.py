@@ -12,6 +12,7 @@ from attnctl.cli.commands.diff import fields
 from attnctl.cli.refresh import row_json
 from attnctl.files import read_regular
 from attnctl.lifecycle.run_history import Histories
+from attnctl.lifecycle.state import rules_of
 from attnctl.metrics import BY_KEY, DECIDING
 from attnctl.units import clock, duration, energy, memory, size
 from attnctl.values import comma_join, first_of, format_value
@@ -195,6 +196,8 @@ def _attempt_lines(record: dict[str, Any]) -> dict[str, str]:
             f"{clock(request['created'])} by {request['user']} on {request['host']}, as {request['tag']}"
         )
         lines["resources"] = f"{request['where']} {resources}"
+        if rules := rules_of(request["options"]):
+            lines["rules"] = "\n".join(rules)
     if record["owner"]:
         lines["job"] = record["owner"]
     if record["cancel"]:

@@ -80,7 +80,7 @@ def try_(
     specs = _distinct(selected.specs)
     where = dataclasses.replace(resources, run_on=resources.run_on if resources.run_on == "slurm" else "local")
     destination = choose_destination(config, _one_gpu(where))
-    check(config, specs, Resources())
+    check(config, specs, dataclasses.replace(destination, resources=Resources()))
     names, documents = short_names(specs), []
     failed = 0
     for spec, answer in _answers(config, specs, destination, names, selected.files):

@@ -16,7 +16,7 @@ from attnctl.files import read_end
 from attnctl.lifecycle import usage
 from attnctl.lifecycle.advice import AdviceContext, about_data, about_gpu, advise
 from attnctl.lifecycle.resume_policy import ResumeScope, decide
-from attnctl.lifecycle.state import ABSENT, UNSEEN, State, first_failure, requested
+from attnctl.lifecycle.state import ABSENT, UNSEEN, State, first_failure, requested, rules_of
 from attnctl.settings.config import Config
 from attnctl.sources import store
 from attnctl.sources.digest import VERSION_PREFIX
@@ -46,6 +46,7 @@ _RESOURCES = (
     Column("energy", optional=True),
     Column("waits for data", optional=True),
     Column("busy cores", optional=True),
+    Column("rules", free=True, optional=True),
 )
 
 
@@ -287,6 +288,7 @@ def _resources(history: AttemptHistory, used: Usage | None, head_of: HeadOf) -> 
     return {
         "attempt": history.attempt.number,
         "where": history.request.where,
+        "rules": rules_of(request.options),
         "nodes": requested(request, "nodes", 1),
         "processes": history.ended.world,
         "gpus": gpus,
@@ -354,6 +356,7 @@ def _row(item: dict[str, Any]) -> list[str]:
         energy(item["joules"]) if item["joules"] is not None else "",
         _several(item, "waited", lambda value: f"{100 * value:.0f} %"),
         _several(item, "cores_busy", "{:.1f}".format),
+        "; ".join(item["rules"]),
     ]
 
 

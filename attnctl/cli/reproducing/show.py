@@ -27,10 +27,16 @@ _COLUMNS = (
 
 
 def show(
-    paper: str, parts: Sequence[Part], graph: Graph, choice: Choice, cost: SweepCost, budget: float | None
+    paper: str,
+    parts: Sequence[Part],
+    graph: Graph,
+    choice: Choice,
+    cost: SweepCost,
+    budget: float | None,
+    processes: int,
 ) -> None:
-    """Print the plan."""
-    output.table(_COLUMNS, [*_lines(graph, choice, cost.processes)])
+    """Print the plan. processes: of each run."""
+    output.table(_COLUMNS, [*_lines(graph, choice, processes)])
     output.line()
     for part in parts:
         if part.reason:
@@ -47,9 +53,8 @@ def show(
         if source := cost.source_words():
             output.prose(source)
     if budget is not None:
-        unit = "GPU-hours" if cost.on_gpu else "CPU process-hours"
         left = f"; {quantity(len(choice.beyond), 'run')} would exceed it" if choice.beyond else ""
-        output.prose(f"the budget of {budget:g} {unit} covers {quantity(len(choice.train), 'run')}{left}")
+        output.prose(f"the budget of {budget:g} {cost.unit} covers {quantity(len(choice.train), 'run')}{left}")
 
 
 def _say_failed(graph: Graph) -> None:

@@ -39,7 +39,7 @@ def next_destination(
     from attnctl.jobs.submission import previous_request
 
     recorded: Mapping[str, Any] = request.options if request is not None else {}
-    options = _options(config, recorded, given)
+    options = _options(config, recorded, given, spec)
     default = options.minutes
     previous = previous_request.resources(request) if request is not None else Resources(minutes=default)
     minutes = previous.minutes if _keeps_limit(recorded, given) else default
@@ -101,10 +101,13 @@ def more_time(request: Request, made: Destination) -> bool:
     return isinstance(before, int) and (after is None or after > before)
 
 
-def _options(config: Config, recorded: Mapping[str, Any], given: ResourceOptions) -> SlurmOptions:
+def _options(config: Config, recorded: Mapping[str, Any], given: ResourceOptions, spec: RunSpec) -> SlurmOptions:
     from attnctl.jobs.submission import previous_request
 
-    options = config.profile(given.profile) if given.profile is not None else previous_request.options(config, recorded)
+    if given.profile is not None:
+        options = config.for_run(given.profile, spec)
+    else:
+        options = previous_request.options(config, recorded, spec)
     options = with_options(options, replace(given, time=None))  # the limit is among the resources
     auto = given.time == AUTO
     if given.time is None and not _keeps_limit(recorded, given):

@@ -33,7 +33,7 @@ def destinations(
             made = next_destination(config, case.request, case.spec, case.decision, given, model, case.left)
             groups.setdefault(made.key, (made, []))[1].append(case)
     for made, cases in groups.values():
-        check(config, [case.spec for case in cases], made.resources)
+        check(config, [case.spec for case in cases], made)
         if made.where == "slurm":
             check_partition(made.options)
     return list(groups.values())

@@ -14,8 +14,10 @@ from attnctl.cost.scaling import work_of
 from attnctl.cost.shapes import shape_of
 from attnctl.settings import gpu_request
 from attnctl.settings.config import Config
+from attnctl.settings.job_shape import JobShape
 from attnctl.spec import RunSpec
 from attnctl.units import duration, plural, quantity, size
+from attnctl.values import comma_join
 from attnctl.workspace.layout import RunDir, Workspace
 
 _BYTES_PER_PARAMETER = 4
@@ -25,12 +27,14 @@ _SMALL_FILES = 40_000
 
 @dataclass(frozen=True, kw_only=True)
 class SweepCost:
-    """The cost of the runs that a sweep starts. estimates: None for a run of which nothing is known."""
+    """The cost of the runs that a sweep starts. estimates: None for a run of which nothing is known.
+
+    machines: of each run.
+    """
 
     estimates: Sequence[Estimate | None]
+    machines: Sequence[Machine]
     bytes: int
-    processes: int
-    on_gpu: bool
 
     @property
     def unknown(self) -> int:
@@ -38,15 +42,23 @@ class SweepCost:
         return sum(item is None for item in self.estimates)
 
     @property
+    def unit(self) -> str:
+        """What `hours` counts."""
+        kinds = {machine.on_gpu for machine in self.machines}
+        return "process-hours" if len(kinds) > 1 else "GPU-hours" if kinds == {True} else "CPU process-hours"
+
+    @property
     def hours(self) -> tuple[float, float, float]:
         """Process-hours, which are GPU-hours on GPUs: low, likely, high."""
-        known = [item for item in self.estimates if item is not None]
-        scale = self.processes / 3600
-        return (
-            scale * sum(item.low for item in known),
-            scale * sum(item.likely for item in known),
-            scale * sum(item.high for item in known),
-        )
+        return _sum([*self._hours(on_gpu=True), *self._hours(on_gpu=False)])
+
+    def _hours(self, *, on_gpu: bool) -> list[tuple[float, float, float]]:
+        """The hours of each run on GPUs, or on CPUs, that has an estimate."""
+        return [
+            (item.low * machine.world / 3600, item.likely * machine.world / 3600, item.high * machine.world / 3600)
+            for item, machine in zip(self.estimates, self.machines, strict=True)
+            if item is not None and machine.on_gpu == on_gpu
+        ]
 
     @property
     def sources(self) -> dict[str, int]:
@@ -58,7 +70,9 @@ class SweepCost:
         if self.unknown == len(self.estimates):
             return "estimated cost: unknown; `attnctl try` measures it"
         missing = f"; unknown for {self.unknown} of {quantity(len(self.estimates), 'run')}" if self.unknown else ""
-        return f"estimated cost: {amount(self.hours, on_gpu=self.on_gpu)} and {size(self.bytes)} of disk{missing}"
+        kinds = {on_gpu: hours for on_gpu in (True, False) if (hours := self._hours(on_gpu=on_gpu))}
+        amounts = [amount(_sum(hours), on_gpu=on_gpu) for on_gpu, hours in kinds.items()]
+        return f"estimated cost: {comma_join(amounts)} and {size(self.bytes)} of disk{missing}"
 
     def source_words(self) -> str:
         """Such as `source of the estimate: 2 runs of this shape`; empty if nothing is known."""
@@ -77,11 +91,16 @@ class SweepCost:
             "hours": likely,
             "hours_low": low,
             "hours_high": high,
-            "unit": "GPU-hours" if self.on_gpu else "CPU process-hours",
+            "unit": self.unit,
             "sources": self.sources,
             "bytes": self.bytes,
             "unknown": self.unknown,
         }
+
+
+def _sum(hours: Sequence[tuple[float, float, float]]) -> tuple[float, float, float]:
+    low, likely, high = ([item[k] for item in hours] for k in range(3))
+    return sum(low), sum(likely), sum(high)
 
 
 _MOST_SOURCES = 3
@@ -101,9 +120,9 @@ def number(hours: float) -> str:
     return f"{hours:.2g}" if hours < 10 else f"{hours:,.0f}"
 
 
-def machine_of(destination: Destination) -> Machine:
-    """The machine that the runs of a destination get, as far as the request says it."""
-    return Machine.of(destination.resources, gpu_request.read(destination.options).kind)
+def machine_of(shape: Destination | JobShape) -> Machine:
+    """The machine that runs with these resources get, as far as the request says it."""
+    return Machine.of(shape.resources, gpu_request.read(shape.options).kind)
 
 
 def model_for(config: Config, specs: Sequence[RunSpec]) -> CostModel:
@@ -118,10 +137,11 @@ def estimate(
     config: Config, specs: Sequence[RunSpec], destination: Destination, measured: CostModel | None = None
 ) -> SweepCost:
     """The cost of these runs. measured: what `model_for` gives, if the caller has it already."""
-    model, machine = measured or model_for(config, specs), machine_of(destination)
+    model = measured or model_for(config, specs)
+    machines = [machine_of(destination.shape_of(spec)) for spec in specs]
     sizes: dict[str | None, int] = {}
     total = 0
-    for spec in specs:
+    for spec, machine in zip(specs, machines, strict=True):
         run = model.newest(spec, machine)
         if run is not None:
             if run not in sizes:
@@ -130,10 +150,9 @@ def estimate(
         else:
             total += _expected_size(spec)
     return SweepCost(
-        estimates=[model.estimate(spec, machine) for spec in specs],
+        estimates=[model.estimate(spec, machine) for spec, machine in zip(specs, machines, strict=True)],
+        machines=machines,
         bytes=total,
-        processes=machine.world,
-        on_gpu=machine.on_gpu,
     )
 
 

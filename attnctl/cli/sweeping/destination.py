@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -12,6 +12,7 @@ from attnctl.cli.sweeping.resource_options import ResourceOptions, RunOn, check_
 from attnctl.datasets import class_folders, own
 from attnctl.settings import gpu_request
 from attnctl.settings.config import Config, SlurmOptions
+from attnctl.settings.job_shape import JobShape, grouped
 from attnctl.spec import RunSpec
 from attnctl.values import SpecError, comma_join
 from attnctl.workspace import submissions
@@ -24,21 +25,33 @@ _OF_COMMAND = ("time", "mem", "partition", "constraint", "account", "qos", "excl
 
 @dataclass(frozen=True, kw_only=True)
 class Destination:
-    """Where the runs of one submission go, and the resources of each. answering: SLURM answered when it was asked.
+    """Where the runs of one command go, and the resources of each. answering: SLURM answered when it was asked.
 
-    limits: run id -> time limit in minutes, None for the cluster's own; runs that it does not have have the resources'
+    shapes: run id -> what its job asks for, where that differs from these options and resources.
     """
 
     where: Where
     options: SlurmOptions
     resources: Resources
     answering: bool = True
-    limits: Mapping[str, int | None] = field(default_factory=dict)
+    shapes: Mapping[str, JobShape] = field(default_factory=dict)
 
     @property
     def key(self) -> str:
         """Equal for equal destinations."""
         return repr((self.where, self.resources, self.options))
+
+    def shape_of(self, spec: RunSpec) -> JobShape:
+        """What the job of a run asks for."""
+        return self.shapes.get(spec.id) or JobShape(self.resources, self.options)
+
+    def groups(self, specs: Iterable[RunSpec]) -> list[tuple[Destination, list[RunSpec]]]:
+        """The runs of each shape, with a destination that is theirs alone."""
+        parts = grouped(specs, self.shapes, JobShape(self.resources, self.options))
+        return [
+            (replace(self, resources=shape.resources, options=shape.options, shapes={}), members)
+            for shape, members in parts
+        ]
 
 
 def choose_destination(config: Config, asked: ResourceOptions, *, answering: bool = True) -> Destination:
@@ -47,24 +60,50 @@ def choose_destination(config: Config, asked: ResourceOptions, *, answering: boo
     answering: whether SLURM is asked; if it is not, no GPUs are assumed where neither options nor settings say.
     """
     asked.check(config)
-    options = with_options(config.profile(asked.profile), asked)
     where = resolve_run_on(asked.run_on or _default_run_on(config), config.workspace, answering=answering)
+    shape = _shape(where, asked, config.profile(asked.profile), answering=answering)
+    if where == "local" and shape.resources.nodes > 1:
+        raise SpecError(f"--nodes {shape.resources.nodes} needs SLURM; on this machine use --tasks-per-node")
+    return Destination(where=where, options=shape.options, resources=shape.resources, answering=answering)
+
+
+def by_rules(config: Config, asked: ResourceOptions, destination: Destination, specs: Sequence[RunSpec]) -> Destination:
+    """The same destination, with what `[[slurm.rules]]` say of these runs. Raises SpecError and SlurmUnavailable.
+
+    The order is: the settings, a profile, the rules, the options of the command; what comes later overrides.
+    """
+    if destination.where == "local":
+        return destination
+    rules = config.rules_of(asked.profile)
+    by_number: dict[tuple[int, ...], JobShape] = {}
+    shapes: dict[str, JobShape] = {}
+    for spec in specs:
+        numbers = tuple(number for number, rule in enumerate(rules) if rule.matches(spec))
+        if numbers and numbers not in by_number:
+            options = config.with_rules(asked.profile, [rules[number] for number in numbers])
+            by_number[numbers] = _shape(destination.where, asked, options, answering=destination.answering)
+        if numbers:
+            shapes[spec.id] = by_number[numbers]
+    return replace(destination, shapes={**destination.shapes, **shapes})
+
+
+def _shape(where: Where, asked: ResourceOptions, settings: SlurmOptions, *, answering: bool) -> JobShape:
+    """What the options of the command make of the settings."""
+    options = with_options(settings, asked)
     if where == "slurm" and answering:
         check_partition(options)
     gpus = _gpus(where, asked, options, answering=answering)
     if gpus:
         check_tasks(asked.tasks_per_node, gpus)
     resources = Resources(
-        nodes=asked.nodes or 1,
+        nodes=asked.nodes or (options.nodes if where == "slurm" else None) or 1,
         tasks_per_node=gpus or asked.tasks_per_node or 1,
         gpus_per_node=gpus,
         cpus_per_task=asked.cpus_per_task or (_cpus_per_gpu(where, options, gpus, answering=answering) if gpus else 1),
         minutes=options.minutes,
         device=asked.device or "auto",
     )
-    if where == "local" and resources.nodes > 1:
-        raise SpecError(f"--nodes {resources.nodes} needs SLURM; on this machine use --tasks-per-node")
-    return Destination(where=where, options=options, resources=resources, answering=answering)
+    return JobShape(resources, options)
 
 
 def check_partition(options: SlurmOptions) -> None:
@@ -92,22 +131,30 @@ def excluding(destination: Destination, nodes: Sequence[str]) -> Destination:
     """The same destination without these nodes of the cluster."""
     if not nodes or destination.where == "local":
         return destination
-    exclude = ",".join(filter(None, (destination.options.exclude, *nodes)))
-    return replace(destination, options=replace(destination.options, exclude=exclude))
+    options = _excluding(destination.options, nodes)
+    distinct = {shape.key: shape for shape in destination.shapes.values()}
+    changed = {key: replace(shape, options=_excluding(shape.options, nodes)) for key, shape in distinct.items()}
+    shapes = {run: changed[shape.key] for run, shape in destination.shapes.items()}
+    return replace(destination, options=options, shapes=shapes)
 
 
-def check(config: Config, specs: Sequence[RunSpec], resources: Resources) -> None:
+def _excluding(options: SlurmOptions, nodes: Sequence[str]) -> SlurmOptions:
+    return replace(options, exclude=",".join(filter(None, (options.exclude, *nodes))))
+
+
+def check(config: Config, specs: Sequence[RunSpec], destination: Destination) -> None:
     """Raise SpecError when the world does not fit a run, or a data set lacks files or has different classes in its
     parts."""
-    check_world(specs, resources)
+    check_world(specs, destination)
     for words in (*missing_data(config, specs), *class_mismatches(config, specs)):
         raise SpecError(words)
 
 
-def check_world(specs: Sequence[RunSpec], resources: Resources) -> None:
+def check_world(specs: Sequence[RunSpec], destination: Destination) -> None:
     """Raise SpecError if the processes cannot share the batch of a run evenly."""
-    for recipe in dict.fromkeys(spec.recipe for spec in specs):
-        recipe.check_world(resources.world)
+    worlds = [(spec.recipe, destination.shape_of(spec).resources.world) for spec in specs]
+    for recipe, world in dict.fromkeys(worlds):
+        recipe.check_world(world)
 
 
 def missing_data(config: Config, specs: Sequence[RunSpec]) -> Iterator[str]:
@@ -217,7 +264,7 @@ def _cpus_per_gpu(where: Where, options: SlurmOptions, gpus: int, *, answering: 
 
 def _gpus_on_slurm(asked: ResourceOptions, options: SlurmOptions, *, answering: bool) -> int:
     """GPUs per node as in the settings, else one if the partition has any, or if SLURM cannot be asked none."""
-    request = gpu_request.read(options, asked.nodes or 1)
+    request = gpu_request.read(options, asked.nodes or options.nodes or 1)
     if request.option == "gpus-per-task" and asked.tasks_per_node is not None:
         return asked.tasks_per_node
     if request.per_node is not None:

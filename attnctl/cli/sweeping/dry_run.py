@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from attnctl.cli import output
@@ -18,9 +17,11 @@ from attnctl.cli.sweeping.selection import Selection
 from attnctl.cli.table_layout import Column
 from attnctl.grid import effective_hyperparameters, warn_frozen_untrained_norms
 from attnctl.lifecycle.base_run import BaseRun
+from attnctl.settings import memory_request
 from attnctl.settings.config import Config
+from attnctl.settings.resource_rules import ResourceRule
 from attnctl.spec import RunSpec
-from attnctl.units import quantity
+from attnctl.units import duration, quantity
 from attnctl.workspace.records import Resources
 
 if TYPE_CHECKING:
@@ -38,6 +39,22 @@ _COLUMNS = (
     Column("plan", optional=True),
     Column("last seen", free=True, optional=True),
 )
+
+_SHAPES = (
+    Column("runs"),
+    Column("each"),
+    Column("nodes", drop=2),
+    Column("cores per process", drop=3, wrap=9),
+    Column("memory", optional=True),
+    Column("time", optional=True),
+    Column("partition", optional=True),
+    Column("constraint", optional=True),
+    Column("runs per GPU", optional=True, drop=1, wrap=8),
+    Column("rules", free=True),
+)
+
+Part = tuple[Destination, Sequence[RunSpec]]
+"""The runs of one shape, with their destination."""
 
 
 def show(
@@ -60,13 +77,16 @@ def show(
     """
     start = [item.spec for item in planned if item.action.starts]
     after, hindrance = _job_of_base(destination, base)
-    scripts = _scripts(config, destination, start, after)
-    places = _none_now(len(start), hindrance) if hindrance else _places(config, destination, len(start), after)
+    parts = destination.groups(start)
+    scripts = _scripts(config, parts, after)
+    places = _none_now(len(start), hindrance) if hindrance else _places(config, parts, after)
+    idle = _idle_rules(config, destination, planned)
     missing = list(missing_data(config, [item.spec for item in planned]))
     differing = list(class_mismatches(config, [item.spec for item in planned]))
     if as_json:
         output.document(
             _as_json(planned, selected, destination, scripts, cost, loads)
+            | {"shapes": [_shape_json(*part) for part in parts], "idle_rules": [str(rule) for rule in idle]}
             | {"missing": missing, "class_mismatches": differing, "missing_weights": list(lacking)}
             | {"submitted_now": places.now}
         )
@@ -86,16 +106,19 @@ def show(
         output.line()
         output.line(script.rstrip())
     output.line()
-    resources = destination.resources
-    each, gpus = quantity(resources.world, "process"), resources.nodes * resources.gpus_per_node
-    device = f", {quantity(gpus, 'GPU')}" if gpus else " on the CPU"
     if selected.summary:
         output.prose(selected.summary)
-    output.prose(
-        f"{summary(planned)}; each {each}{device}, on {'SLURM' if destination.where == 'slurm' else 'this machine'}"
-    )
-    if gpus:
-        output.prose(_cores(resources))
+    where = "SLURM" if destination.where == "slurm" else "this machine"
+    if len(parts) > 1 or any(part.options.rules for part, _ in parts):
+        output.table(_SHAPES, [_shape_row(*part) for part in parts])
+        output.prose(f"{summary(planned)}; on {where}, in {quantity(len(scripts), 'job array')}")
+    else:
+        resources = parts[0][0].resources if parts else destination.resources
+        output.prose(f"{summary(planned)}; each {_machine(resources)}, on {where}")
+        if resources.gpus_per_node:
+            output.prose(_cores(resources))
+    for rule in idle:
+        output.prose(f"{rule} in {config.file} matches no run of this sweep")
     if start:
         output.prose(cost.words())
         if source := cost.source_words():
@@ -106,11 +129,56 @@ def show(
         output.prose(f"missing data: {words}")
     for words in (*differing, *lacking):
         output.prose(words)
-    if start and (note := time_limit_note(destination)):
-        output.prose(note)
+    for part, _ in parts:
+        if note := time_limit_note(part):
+            output.prose(note)
     if places.words:
         output.prose(places.words)
     output.line("Dry run: nothing was written.")
+
+
+def _idle_rules(config: Config, destination: Destination, planned: Sequence[Planned]) -> list[ResourceRule]:
+    """The rules that match none of the runs."""
+    rules = config.rules_of(destination.options.profile) if destination.where == "slurm" else []
+    return [rule for rule in rules if not any(rule.matches(item.spec) for item in planned)]
+
+
+def _machine(resources: Resources) -> str:
+    """Such as `2 processes, 2 GPUs`."""
+    gpus = resources.nodes * resources.gpus_per_node
+    device = f", {quantity(gpus, 'GPU')}" if gpus else " on the CPU"
+    return f"{quantity(resources.world, 'process')}{device}"
+
+
+def _shape_row(destination: Destination, runs: Sequence[RunSpec]) -> list[str]:
+    """The cells of `_SHAPES`."""
+    options, resources = destination.options, destination.resources
+    memory = memory_request.per_node(options, resources)
+    return [
+        str(len(runs)),
+        _machine(resources),
+        str(resources.nodes),
+        str(resources.cpus_per_task),
+        f"{memory} MB" if memory is not None else "",
+        duration(60 * resources.minutes) if resources.minutes is not None else "",
+        options.partition or "",
+        options.constraint or "",
+        str(options.runs_per_gpu or ""),
+        "; ".join(options.rules) or "none",
+    ]
+
+
+def _shape_json(destination: Destination, runs: Sequence[RunSpec]) -> dict[str, Any]:
+    options, resources = destination.options, destination.resources
+    return {
+        "runs": [spec.id for spec in runs],
+        "rules": list(options.rules),
+        "resources": vars(resources) | {"world": resources.world},
+        "partition": options.partition,
+        "constraint": options.constraint,
+        "memory_mb": memory_request.per_node(options, resources),
+        "runs_per_gpu": options.runs_per_gpu,
+    }
 
 
 def _cores(resources: Resources) -> str:
@@ -168,63 +236,71 @@ def _job_of_base(destination: Destination, base: BaseRun | None) -> tuple[str, s
         return "", str(error)
 
 
-def _places(config: Config, destination: Destination, count: int, after: str) -> _Places:
-    """Ask SLURM, by `sbatch --test-only`, for how many of the runs that start it has a place."""
-    if destination.where != "slurm" or not count or not destination.answering:
+def _places(config: Config, parts: Sequence[Part], after: str) -> _Places:
+    """Ask SLURM, by `sbatch --test-only`, for how many of the runs that start it has a place.
+
+    Limits on submitted jobs count those of all shapes, so that each shape is asked about with the jobs before it.
+    """
+    count = sum(len(runs) for _, runs in parts)
+    if not count or parts[0][0].where != "slurm" or not parts[0][0].answering:
         return _Places()
     from attnctl.jobs.slurm.commands import SlurmUnavailable
+    from attnctl.jobs.submission.array_size import NoPlaceError, SubmitError
+
+    taken = before = 0
+    try:
+        for destination, runs in parts:
+            places, before = _places_of(config, destination, len(runs), after, before)
+            taken += places
+    except NoPlaceError as error:
+        if not taken:
+            return _none_now(count, str(error))
+    except (SubmitError, SlurmUnavailable) as error:
+        return _Places(None, str(error))
+    if taken == count:
+        return _Places(count)
+    now = f"{taken} of {quantity(count, 'run')} are submitted now, as many as SLURM takes"
+    return _Places(taken, f"{now}; {count - taken} wait, and {_FED}")
+
+
+def _places_of(config: Config, destination: Destination, count: int, after: str, before: int) -> tuple[int, int]:
+    """How many runs of one shape SLURM takes beside so many jobs, and the jobs with those of this shape."""
     from attnctl.jobs.submission import array_size
     from attnctl.jobs.submission.reserve import new_tag
     from attnctl.jobs.submission.shared_job import runs_per_job
     from attnctl.jobs.submission.submit import compose
 
-    tag = new_tag()
-    shared = runs_per_job(destination.options, destination.resources, count, after)
+    tag, options, resources = new_tag(), destination.options, destination.resources
+    shared = runs_per_job(options, resources, count, after)
     each = max(1, shared)
-    first = min(-(-count // each), _max_array(destination))
-    try:
-        found = array_size.find(
-            lambda size: compose(
-                config, destination.options, destination.resources, size, tag, after=after, runs_per_job=shared
-            ),
-            first,
-        )
-    except array_size.NoPlaceError as error:
-        return _none_now(count, str(error))
-    except (array_size.SubmitError, SlurmUnavailable) as error:
-        return _Places(None, str(error))
+    jobs = before + -(-count // each)
+    first = min(jobs, _max_array(destination))
+    found = array_size.find(
+        lambda size: compose(config, options, resources, size, tag, after=after, runs_per_job=shared), first
+    )
     if found.by_array or found.count == first:
-        return _Places(count)
-    taken = found.count * each
-    now = f"{taken} of {quantity(count, 'run')} are submitted now, as many as SLURM takes"
-    return _Places(taken, f"{now}; {count - taken} wait, and {_FED}")
+        return count, jobs
+    return max(0, found.count - before) * each, jobs
 
 
-def _scripts(config: Config, destination: Destination, start: Sequence[RunSpec], after: str) -> list[str]:
+def _scripts(config: Config, parts: Sequence[Part], after: str) -> list[str]:
     """The text of each sbatch script, with an example tag; each submission gets a unique one."""
-    if destination.where != "slurm" or not start:
-        return []
+    return [
+        script for part, runs in parts if part.where == "slurm" for script in _scripts_of(config, part, runs, after)
+    ]
+
+
+def _scripts_of(config: Config, destination: Destination, runs: Sequence[RunSpec], after: str) -> list[str]:
     from attnctl.jobs.submission.reserve import new_tag
     from attnctl.jobs.submission.shared_job import runs_per_job
     from attnctl.jobs.submission.submit import compose
 
-    most = _max_array(destination) if destination.answering else len(start)
-    counts = Counter(destination.limits.get(spec.id, destination.resources.minutes) for spec in start)
-    shared = {
-        limit: runs_per_job(destination.options, destination.resources, count, after) for limit, count in counts.items()
-    }
-    elements = {limit: -(-count // max(1, shared[limit])) for limit, count in counts.items()}
+    options, resources = destination.options, destination.resources
+    shared = runs_per_job(options, resources, len(runs), after)
+    count = -(-len(runs) // max(1, shared))
+    most = _max_array(destination) if destination.answering else count
     return [
-        compose(
-            config,
-            destination.options,
-            replace(destination.resources, minutes=limit),
-            min(most, count - first),
-            new_tag(),
-            after=after,
-            runs_per_job=shared[limit],
-        )
-        for limit, count in elements.items()
+        compose(config, options, resources, min(most, count - first), new_tag(), after=after, runs_per_job=shared)
         for first in range(0, count, most)
     ]
 

@@ -13,7 +13,14 @@ from attnctl.cli.refresh import announce_ends
 from attnctl.cli.sweeping import bases, data_notes, dry_run, feeding, init_weights, what_loads
 from attnctl.cli.sweeping.bases import Bases
 from attnctl.cli.sweeping.cost import SweepCost, estimate, model_for
-from attnctl.cli.sweeping.destination import Destination, check, check_world, choose_destination, excluding
+from attnctl.cli.sweeping.destination import (
+    Destination,
+    by_rules,
+    check,
+    check_world,
+    choose_destination,
+    excluding,
+)
 from attnctl.cli.sweeping.plan import Action, Planned, in_json, plan, planned_again, summary
 from attnctl.cli.sweeping.queue_notes import cron_line, time_limit_note
 from attnctl.cli.sweeping.resource_options import ResourceOptions
@@ -60,11 +67,12 @@ class Job:
 
 def preview(config: Config, selected: Selection, asked: ResourceOptions, order: Order) -> int:
     """Print the plan and missing data. Writes nothing and does not query SLURM for states."""
-    destination = destination_if_possible(config, asked)
-    check_world(selected.specs, destination.resources)
+    destination = by_rules(config, asked, destination_if_possible(config, asked), selected.specs)
+    check_world(selected.specs, destination)
     planned = plan(config.workspace, selected.specs, retry_failed=order.retry_failed)
     needed = _bases(config, planned, destination, selected, order)
     selected = with_bases(selected, needed.train)
+    destination = by_rules(config, asked, destination, needed.train)
     planned = [*plan(config.workspace, needed.train, retry_failed=order.retry_failed), *planned]
     lacking = [words for words in (needed.missing, init_weights.missing(selected.specs)) if words]
     loads = _loads(config, planned, selected)
@@ -130,17 +138,18 @@ def destination_if_possible(config: Config, asked: ResourceOptions) -> Destinati
 def launch(config: Config, selected: Selection, asked: ResourceOptions, order: Order) -> int:
     """Submit the missing runs, and train them if local. The exit code: 1 if a run that was trained here failed."""
     specs = selected.specs
-    destination = choose_destination(config, asked)
+    destination = by_rules(config, asked, choose_destination(config, asked), specs)
     if lacking := init_weights.missing(specs):
         raise SpecError(lacking)
-    check(config, specs, destination.resources)
+    check(config, specs, destination)
     if destination.where == "slurm":
         feeding.feed_before(config.workspace, as_json=order.as_json)
     planned = _current(config, specs, retry_failed=order.retry_failed)
     needed = _bases(config, planned, destination, selected, order)
     if needed.missing:
         raise SpecError(needed.missing)
-    check(config, needed.train, destination.resources)
+    destination = by_rules(config, asked, destination, needed.train)
+    check(config, needed.train, destination)
     selected, specs = with_bases(selected, needed.train), [*needed.train, *specs]
     planned = [*plan(config.workspace, needed.train, retry_failed=order.retry_failed), *planned]
     loads = _loads(config, planned, selected)
@@ -227,8 +236,9 @@ def submit(
     from attnctl.jobs.submission.submit import submit as hand_over
 
     warn_ignored_variables(destination)
-    if note := time_limit_note(destination):
-        output.note(note)
+    for part, _ in destination.groups(specs):
+        if note := time_limit_note(part):
+            output.note(note)
     batches = hand_over(
         config,
         specs,
@@ -236,7 +246,7 @@ def submit(
         destination.options,
         destination.where,
         ended=ended,
-        limits=destination.limits,
+        shapes=destination.shapes,
     )
     for warning in dict.fromkeys(batch.warning for batch in batches if batch.warning and batch.tasks):
         output.note(f"SLURM accepted the jobs, but cannot start them at present: {warning}")

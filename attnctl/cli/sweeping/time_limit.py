@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from attnctl.cli.sweeping.cost import machine_of
 from attnctl.cli.sweeping.destination import Destination
 from attnctl.cost import CostModel
 from attnctl.cost.time_limit import capped, minutes
+from attnctl.settings.job_shape import JobShape
 from attnctl.spec import RunSpec
-from attnctl.units import duration, quantity
+from attnctl.units import duration, plural, quantity
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,32 +78,51 @@ def _partition_limits(destination: Destination) -> list[int | None]:
 def limited(model: CostModel, destination: Destination, runs: Sequence[RunSpec]) -> tuple[Destination, str]:
     """The destination with the limits of `--time auto`, and a sentence about them for the user; empty for none.
 
-    Runs with the same limit share arrays.
+    Runs with the same limit and otherwise the same shape share arrays.
     """
-    if destination.where != "slurm" or not runs or (destination.options.time and not destination.options.auto_time):
+    if destination.where != "slurm":
         return destination, ""
-    partitions = _partition_limits(destination)
-    needs = {spec.id: _need(model, destination, spec) for spec in runs}
-    limits = {run: _limit([need], partitions).minutes for run, need in needs.items()}
-    together = {
-        value: _limit([needs[run] for run in limits if limits[run] == value], partitions) for value in limits.values()
-    }
-    words = _words(together, limits)
-    if not destination.options.auto_time:
-        return destination, "" if None in together else f"no time limit is set; --time auto would set {words}"
-    longest = _limit([*needs.values()], partitions).minutes
-    resources = replace(destination.resources, minutes=longest)
-    several = len(together) > 1
-    made = replace(destination, resources=resources, limits=limits if several else {})
-    return made, f"{'time limits' if several else 'time limit'}: {words}"
+    chosen, proposals = [], []
+    shapes: dict[str, JobShape] = {}
+    for part, members in destination.groups(runs):
+        if part.options.time and not part.options.auto_time:
+            continue
+        found = _by_limit(model, part, members)
+        if not part.options.auto_time:
+            proposals += found
+            continue
+        chosen += found
+        for limit, limited_runs in found:
+            shape = JobShape(replace(part.resources, minutes=limit.minutes), part.options)
+            shapes |= {spec.id: shape for spec in limited_runs}
+    sentences = []
+    if chosen:
+        sentences.append(f"{plural(len(chosen), 'time limit')}: {_words(chosen)}")
+    if proposals and all(limit.minutes is not None for limit, _ in proposals):
+        some = sum(len(members) for _, members in proposals)
+        open_ = "no time limit is set" if some == len(runs) else f"{quantity(some, 'run')} without a time limit"
+        sentences.append(f"{open_}; --time auto would set {_words(proposals)}")
+    if destination.options.auto_time and shapes:
+        longest = max(shapes.values(), key=lambda shape: shape.resources.minutes or 0).resources.minutes
+        destination = replace(destination, resources=replace(destination.resources, minutes=longest))
+    if not destination.shapes and len(chosen) < 2:
+        shapes = {}  # the destination itself has the limit of all runs
+    return replace(destination, shapes={**destination.shapes, **shapes}), "; ".join(sentences)
 
 
-def _words(together: Mapping[int | None, TimeLimit], limits: Mapping[str, int | None]) -> str:
-    """The limits from the shortest, each with its number of runs if there are several. limits: by run."""
-    if len(together) == 1:
-        return next(iter(together.values())).words()
-    parts = []
-    for value in sorted(together, key=lambda value: value or 0):
-        count = quantity(sum(limit == value for limit in limits.values()), "run")
-        parts.append(f"{count}: {together[value].words()}")
-    return "; ".join(parts)
+def _by_limit(model: CostModel, part: Destination, runs: Sequence[RunSpec]) -> list[tuple[TimeLimit, list[RunSpec]]]:
+    """The limits that the runs of one shape may need, each with its runs."""
+    partitions = _partition_limits(part)
+    needs = {spec.id: _need(model, part, spec) for spec in runs}
+    by_minutes: dict[int | None, list[RunSpec]] = {}
+    for spec in runs:
+        by_minutes.setdefault(_limit([needs[spec.id]], partitions).minutes, []).append(spec)
+    return [(_limit([needs[spec.id] for spec in members], partitions), members) for members in by_minutes.values()]
+
+
+def _words(limits: Sequence[tuple[TimeLimit, Sequence[RunSpec]]]) -> str:
+    """The limits from the shortest, each with its number of runs if there are several."""
+    if len(limits) == 1:
+        return limits[0][0].words()
+    ordered = sorted(limits, key=lambda item: item[0].minutes or 0)
+    return "; ".join(f"{quantity(len(members), 'run')}: {limit.words()}" for limit, members in ordered)

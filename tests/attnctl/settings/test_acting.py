@@ -79,17 +79,21 @@ def test_every_setting_that_is_read_is_known_to_act_or_to_be_harmless(
     monkeypatch.setattr(SectionReader, "check_keys", note)
     file = tmp_path / "attnctl.toml"
     sections = sorted({*re.findall(r"^#? ?\[([\w.]+)\]", TEMPLATE, re.MULTILINE), "slurm", "slurm.profiles.big"})
-    file.write_text("".join(f"[{section}]\n" for section in sections))
+    rule = '[[slurm.rules]]\nmodule = "se"\nmem = "1G"\n'
+    file.write_text("".join(f"[{section}]\n" for section in sections) + rule)
     config.read(file)
     accepted.pop("")
     harmless = {section: accepted[section] - acts(section, accepted[section]) for section in accepted}
     acting_keys = {section: keys for section in accepted if (keys := acts(section, accepted[section]))}
-    tables = {"profiles", "extra", "srun"}  # each option in them is asked about by itself
+    tables = {"profiles", "rules", "extra", "srun"}  # each option in them is asked about by itself
     of_slurm = {"setup", "command_prefix", "python"}
-    assert acting_keys == {"slurm": of_slurm, "slurm.profiles.big": of_slurm, "notify": {"command", "webhook"}}
+    of_notify = {"command", "webhook"}
+    sections_of_jobs = dict.fromkeys(("slurm", "slurm.profiles.big", "slurm.rules"), of_slurm)
+    assert acting_keys == sections_of_jobs | {"notify": of_notify}
     of_jobs = set(acting.HARMLESS["slurm"] or ())
     assert harmless.pop("slurm") - tables == of_jobs
     assert harmless.pop("slurm.profiles.big") - tables == of_jobs
+    assert harmless.pop("slurm.rules") - tables == of_jobs | {"backbone", "dataset", "model", "module"}
     assert (harmless.pop("data"), harmless.pop("defaults"), harmless.pop("notify")) == (DATA, DEFAULTS, set())
     assert harmless == {
         "paths": {"runs", "checkpoints", "group"},
@@ -104,9 +108,10 @@ def acts(section: str, names: Iterable[str]) -> set[str]:
     outer, *inner = section.split(".")
     found = set()
     for name in names:
-        values: dict[str, Any] = {name: {} if name in {"profiles", "extra", "srun", "actions"} else "x"}
+        tables = {"profiles", "extra", "srun", "actions"}
+        values: Any = {name: {} if name in tables else [] if name == "rules" else "x"}
         for part in reversed(inner):
-            values = {part: values}
+            values = {part: [values] if part == "rules" else values}
         if acting.acting_settings({outer: values}):
             found.add(name)
     return found

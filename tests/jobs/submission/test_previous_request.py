@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from attnctl.jobs.submission.previous_request import options, resources
 from attnctl.jobs.submission.submit import submit
-from attnctl.settings.config import Config, SlurmOptions
+from attnctl.settings.config import Config, SlurmOptions, read
 from attnctl.workspace.records import Request, Resources
 from tests.fixtures.fake_slurm import Fake
 from tests.jobs.submission.submitted import Specs, requested
@@ -53,18 +54,19 @@ def test_a_later_attempt_keeps_what_variables_set_for_the_first(
 ) -> None:
     for name, value in (("PARTITION", "low"), ("ACCOUNT", "lab"), ("RESERVATION", "course"), ("QOS", "long")):
         monkeypatch.setenv(f"SBATCH_{name}", value)
+    (spec,) = make_specs(1)
     first = attempted(config, fake, make_specs, SlurmOptions(qos="short"))
     for name in ("PARTITION", "ACCOUNT", "RESERVATION", "QOS"):
         monkeypatch.delenv(f"SBATCH_{name}")
-    second = options(config, first.options)
+    second = options(config, first.options, spec)
     assert (second.partition, second.account, second.qos) == ("low", "lab", "short")
     assert second.extra == {"reservation": "course"}
 
-    third = options(config, attempted(config, fake, make_specs, second, 2).options)
+    third = options(config, attempted(config, fake, make_specs, second, 2).options, spec)
     assert third == second
 
     monkeypatch.setenv("SBATCH_PARTITION", "main")
-    fourth = options(config, attempted(config, fake, make_specs, third, 3).options)
+    fourth = options(config, attempted(config, fake, make_specs, third, 3).options, spec)
     assert (fourth.partition, fourth.account) == (None, "lab")  # the variable decides, and the rest stays
 
 
@@ -72,14 +74,37 @@ def test_an_option_of_a_later_command_replaces_what_a_variable_set(
     fake: Fake, config: Config, make_specs: Specs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SBATCH_PARTITION", "low")
+    (spec,) = make_specs(1)
     first = attempted(config, fake, make_specs, SlurmOptions())
     monkeypatch.delenv("SBATCH_PARTITION")
-    chosen = dataclasses.replace(options(config, first.options), partition="big")
+    chosen = dataclasses.replace(options(config, first.options, spec), partition="big")
     second = attempted(config, fake, make_specs, chosen, 2)
     monkeypatch.setenv("SBATCH_PARTITION", "main")
-    assert options(config, second.options).partition == "big"
+    assert options(config, second.options, spec).partition == "big"
 
 
 @pytest.mark.parametrize("recorded", [5, {"partition": 5}, {"partition": ""}, {"partition": "a\nb"}, {"time": "5"}])
-def test_invalid_records_of_variables_are_ignored(config: Config, recorded: object) -> None:
-    assert options(config, {"from_environment": recorded}) == config.slurm
+def test_invalid_records_of_variables_are_ignored(config: Config, make_specs: Specs, recorded: object) -> None:
+    (spec,) = make_specs(1)
+    assert options(config, {"from_environment": recorded}, spec) == config.slurm
+
+
+RULES = '[slurm]\nmem = "1G"\n[[slurm.rules]]\nmodule = "{module}"\nmem = "{mem}"\nconstraint = "a100"\n'
+
+
+def test_the_next_attempt_has_what_the_rules_say_of_its_run_now_and_what_its_command_said(
+    fake: Fake, tmp_path: Path, make_specs: Specs
+) -> None:
+    file = tmp_path / "attnctl.toml"
+    (spec,) = make_specs(1)
+    file.write_text(RULES.format(module=spec.module, mem="2G"))
+    config = read(file)
+    chosen = dataclasses.replace(config.for_run(None, spec), constraint="h100")  # as by --constraint
+    first = attempted(config, fake, make_specs, chosen)
+    assert first.options["rules"] == [f"rule 1 (module={spec.module})"]
+    assert (first.options["mem"], first.options["from_command"]) == ("2G", ["constraint"])
+    file.write_text(RULES.format(module=spec.module, mem="3G"))
+    second = options(read(file), first.options, spec)
+    assert (second.mem, second.constraint) == ("3G", "h100")
+    file.write_text(RULES.format(module="another", mem="3G"))
+    assert options(read(file), first.options, spec).mem == "1G"

@@ -9,7 +9,7 @@ import pytest
 
 from attnctl.cli.sweeping.cost import SweepCost, amount, estimate, model_for
 from attnctl.cli.sweeping.destination import Destination
-from attnctl.cost import Estimate
+from attnctl.cost import Estimate, Machine
 from attnctl.db import open_index
 from attnctl.grid import Axes, expand
 from attnctl.settings.config import Config, SlurmOptions, find
@@ -46,18 +46,21 @@ def made(kind: str, source: str, low: float = 3000, likely: float = 3600, high: 
 
 
 def test_the_text_names_the_range_the_sources_and_the_runs_that_it_excludes() -> None:
-    cost = SweepCost(estimates=[made("counts", "a"), made("counts", "a")], bytes=40_000_000, processes=2, on_gpu=True)
+    cost = SweepCost(
+        estimates=[made("counts", "a"), made("counts", "a")],
+        machines=[Machine(device="a100", world=2)] * 2,
+        bytes=40_000_000,
+    )
     assert cost.words() == f"estimated cost: 4 GPU-hours (3.3 to 8) and {size(40_000_000)} of disk"
     assert cost.source_words() == "source of the estimate: a"
     several = SweepCost(
         estimates=[made("counts", "a"), made("counts", "b"), made("counts", "b"), None],
+        machines=[Machine()] * 4,
         bytes=0,
-        processes=1,
-        on_gpu=False,
     )
     assert several.words().endswith("; unknown for 1 of 4 runs")
     assert several.source_words() == "sources of the estimate: for 2 runs, b; for 1 run, a"
-    unknown = SweepCost(estimates=[None], bytes=0, processes=1, on_gpu=False)
+    unknown = SweepCost(estimates=[None], machines=[Machine()], bytes=0)
     assert "unknown" in unknown.words()
     assert unknown.source_words() == ""
 

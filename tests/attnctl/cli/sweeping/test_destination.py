@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 from attnctl import datasets, models
-from attnctl.cli.sweeping.destination import choose_destination, missing_data
+from attnctl.cli.sweeping.destination import by_rules, choose_destination, excluding, missing_data
 from attnctl.cli.sweeping.resource_options import ResourceOptions
 from attnctl.grid import Axes, expand
 from attnctl.jobs.slurm.commands import SlurmUnavailable
-from attnctl.settings.config import Config, DataRoots, SlurmOptions
+from attnctl.settings.config import Config, DataRoots, SlurmOptions, read
 from attnctl.values import SpecError
 from attnctl.workspace import submissions
 from attnctl.workspace.layout import Workspace
@@ -177,3 +177,23 @@ def test_the_partition_of_the_shell_decides_whether_there_are_gpus(fake: Fake, m
     assert choose_destination(config, asked).resources.gpus_per_node == 0
     monkeypatch.setenv("SBATCH_PARTITION", "gpu")
     assert choose_destination(config, asked).resources.gpus_per_node == 1
+
+
+def test_rules_hold_for_slurm_and_nodes_of_the_settings_too(tmp_path: Path, fake: Fake) -> None:
+    fake.says("sinfo", "4|infinite|(null)|main*\n")
+    fake.does("sbatch", "cat > /dev/null")
+    file = tmp_path / "attnctl.toml"
+    file.write_text('[slurm]\nnodes = 2\n[[slurm.rules]]\nmodule = "se"\nnodes = 4\nparallel = 3\n')
+    config = read(file)
+    specs = expand(Axes(modules=("none", "se"), datasets=("digits",))).specs
+    asked = ResourceOptions(run_on="slurm")
+    made = by_rules(config, asked, choose_destination(config, asked), specs)
+    assert [(part.resources.nodes, part.options.parallel) for part, _ in made.groups(specs)] == [(2, None), (4, 3)]
+    asked = ResourceOptions(run_on="slurm", nodes=1)
+    made = by_rules(config, asked, choose_destination(config, asked), specs)
+    assert [(part.resources.nodes, part.options.parallel) for part, _ in made.groups(specs)] == [(1, None), (1, 3)]
+    without = excluding(made, ["n1"])
+    assert [part.options.exclude for part, _ in without.groups(specs)] == ["n1", "n1"]
+    local = choose_destination(config, ResourceOptions(run_on="local", device="cpu"))
+    assert by_rules(config, ResourceOptions(run_on="local"), local, specs) == local
+    assert local.resources.nodes == 1

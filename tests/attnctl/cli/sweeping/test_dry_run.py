@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -100,3 +101,49 @@ def test_variables_of_the_shell_that_do_not_apply_are_named(
     assert "SBATCH_ACCOUNT" not in told
     monkeypatch.delenv("SBATCH_TIMELIMIT")
     assert attnctl(*words).err == ""
+
+
+RULES = """\
+[slurm]
+mem = "500M"
+[[slurm.rules]]
+backbone = "resnet101"
+gpus_per_node = 2
+time = "2:00:00"
+[[slurm.rules]]
+backbone = "resnet*"
+dataset = "imagenet"
+mem = "64G"
+"""
+
+
+def test_runs_that_rules_give_other_resources_have_arrays_of_their_own(folder: Path, attnctl: Run, fake: Fake) -> None:
+    fake.says("sinfo", "4|infinite|gpu:4|main*\n")
+    fake.does("sbatch", "cat > /dev/null")
+    (folder / "attnctl.toml").write_text(RULES)
+    words = ("sweep", "none,se", "--backbone", "resnet20,resnet101", "--dataset", "digits", "--gpus-per-node", "1")
+    # An option of the command overrides what a rule says of it, and the rest of the rule stays.
+    both = attnctl(*words, "--dry-run", "--json")
+    shapes = json.loads(both.out)["shapes"]
+    assert [(len(item["runs"]), item["resources"]["gpus_per_node"]) for item in shapes] == [(2, 1), (2, 1)]
+    assert [item["resources"]["minutes"] for item in shapes] == [None, 120]
+    assert [item["rules"] for item in shapes] == [[], ["rule 1 (backbone=resnet101)"]]
+    shown = attnctl(*words[:-2], "--dry-run")
+    assert shown.code == 0
+    assert [line for line in shown.out.splitlines() if line.startswith("#SBATCH --array")] == [
+        "#SBATCH --array=0-1%2"
+    ] * 2
+    assert shown.out.count("#SBATCH --gpus-per-node=2") == 1
+    table = shown.out.partition("runs  each")[2]
+    assert "2 processes, 2 GPUs" in table
+    assert "rule 1 (backbone=resnet101)" in table
+    assert "4 runs: 4 new; on SLURM, in 2 job arrays" in table
+    idle = f"rule 2 (backbone=resnet*, dataset=imagenet) in {folder / 'attnctl.toml'} matches no run of this sweep"
+    assert idle in " ".join(table.split())
+    assert listing(folder) == ["attnctl.toml"]
+
+
+def test_the_places_that_slurm_has_count_for_all_shapes_together(folder: Path, attnctl: Run, places: Path) -> None:
+    (folder / "attnctl.toml").write_text('[[slurm.rules]]\nbackbone = "resnet101"\nmem = "2G"\n')
+    result = attnctl("sweep", "none,se", "--backbone", "resnet20,resnet101", "--gpus-per-node", "0", "--dry-run")
+    assert "3 of 4 runs are submitted now, as many as SLURM takes; 1 wait" in " ".join(result.out.split())

@@ -64,11 +64,11 @@ def test_only_auto_sets_the_limit_and_without_one_it_is_proposed(
 def test_each_run_has_the_limit_of_its_own_estimate_and_runs_of_one_limit_share_arrays(fake: Fake) -> None:
     fake.says("sinfo", "4|infinite|(null)|main*\n")
     found, words = limited(taking(6000), destination("auto"), [RUN, OTHER])
-    assert found.limits == {RUN.id: 180, OTHER.id: 120}
+    assert {run: shape.resources.minutes for run, shape in found.shapes.items()} == {RUN.id: 180, OTHER.id: 120}
     assert words == (
         "time limits: 1 run: 2.0 h, as the longest run may need 1.2 h; 1 run: 3.0 h, as the longest run may need 2.3 h"
     )
-    assert limited(taking(60), destination("auto"), [RUN, OTHER])[0].limits == {}  # both 10 minutes
+    assert limited(taking(60), destination("auto"), [RUN, OTHER])[0].shapes == {}  # both 10 minutes
     _, advice = limited(taking(6000), destination(None), [RUN, OTHER])
     assert advice.startswith("no time limit is set; --time auto would set 1 run: 2.0 h, as")
 
