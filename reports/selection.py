@@ -24,6 +24,24 @@ class Pivot:
     delta: bool = False
 
 
+def pivot(axis: str | None, *, transpose: bool, delta: bool, fixed: bool) -> Pivot | None:
+    """The pivot that was asked for; None without one. fixed: the columns are those of a paper or of an evaluation.
+
+    Raises SpecError for what does not fit together.
+    """
+    if axis is None:
+        if transpose or delta:
+            raise SpecError("--transpose and --delta need --pivot, such as --pivot backbone")
+        return None
+    if not axis.strip():
+        raise SpecError("--pivot is empty; leave it out, or write backbone or dataset")
+    if fixed:
+        raise SpecError("--pivot is for a comparison, without --table and --eval")
+    if transpose and delta:
+        raise SpecError("--delta adds columns; leave out --transpose")
+    return Pivot(axis=axis, transpose=transpose, delta=delta)
+
+
 MEASURED = "measured"
 """The part of a column that has its name alone: `top1.measured` is `top1`."""
 
@@ -33,6 +51,20 @@ COUNTED = "counted"
 
 Order = Literal["asked", "name", "metric", "rows"]
 """As the sweep asked for them, by name, by the first trained column with the best first, or as --rows names them."""
+
+
+def order(asked: Order | None, *, sort: str, rows: Collection[str], paper: bool) -> Order:
+    """The order that was asked for; by name without one. paper: of a paper's table.
+
+    Raises SpecError for what does not fit together.
+    """
+    if asked is not None and sort:
+        raise SpecError("--order and --sort are two orders; give only one of them")
+    if asked == "rows" and not rows:
+        raise SpecError("--order rows needs --rows, such as --rows none,ela,se")
+    if paper and asked in {"asked", "name"}:
+        raise SpecError("a paper's table has the paper's order; --order metric and --order rows change it")
+    return asked or "name"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,6 +96,9 @@ class Options:
 
 
 ALL = Options()
+
+MOST_DECIMALS = 6
+"""The largest number of digits after the point that can be asked for."""
 
 
 def missing_seeds(wanted: Collection[int], there: Collection[int]) -> str:

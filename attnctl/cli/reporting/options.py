@@ -19,15 +19,12 @@ if TYPE_CHECKING:
     from attnctl.cli.reporting.request import Request
     from attnctl.reports.formats import Format
     from attnctl.reports.latex import Layout
-    from attnctl.reports.selection import Order, Pivot
     from attnctl.reports.table import ReportTable
 
 FORMATS = ("terminal", "markdown", "latex", "html", "csv", "json")
 
 LONGEST = 2000
 """Characters of a caption."""
-
-MOST_DECIMALS = 6
 
 LABEL = re.compile(r"\w[\w:./+-]{0,99}", re.ASCII)
 
@@ -203,8 +200,7 @@ class ShownOptions:
     def request(self, sweeps: Sequence[str], *, missing: bool, kept: RunFilter = NO_FILTER) -> Request:
         """The report that was asked for; raises SpecError. missing: as `Request` has it."""
         from attnctl.cli.reporting.request import Request
-        from attnctl.reports import display_names
-        from attnctl.reports.selection import Options
+        from attnctl.reports import display_names, selection
 
         if self.sort == "":
             raise SpecError("--sort is empty; leave it out, or name a column")
@@ -212,14 +208,16 @@ class ShownOptions:
             raise SpecError("--all-versions is for a comparison; a paper's table shows one version of each row")
         if self.rename and self.table is not None:
             raise SpecError("--rename is for a comparison; a paper's table has the paper's names")
-        options = Options(
-            pivot=self._pivot(),
-            rows=words_of(self.rows, "--rows"),
+        fixed = self.table is not None or bool(self.evaluated)
+        rows = words_of(self.rows, "--rows")
+        options = selection.Options(
+            pivot=selection.pivot(self.pivot, transpose=self.transpose, delta=self.delta, fixed=fixed),
+            rows=rows,
             columns=words_of(self.columns, "--columns"),
             seeds=tuple(_seed(part) for given in self.seed or () for part in split_seeds(given)),
             epoch=self.epoch,
             sort=self.sort or "",
-            order=self._order(),
+            order=selection.order(self.order, sort=self.sort or "", rows=rows, paper=self.table is not None),
             decimals=_decimals(words_of(self.decimals, "--decimals")),
             names=display_names.DisplayNames(dict(context.config().names) | display_names.parsed(self.rename or ())),
             unpaired=self.unpaired,
@@ -245,30 +243,6 @@ class ShownOptions:
         if not form.read:
             raise SpecError("--spread and --spread-as are for tables that are read; CSV and JSON hold the values")
         return with_spreads(table, self.spread or "sd", self.spread_as or "pm")
-
-    def _order(self) -> Order:
-        if self.order is not None and self.sort is not None:
-            raise SpecError("--order and --sort are two orders; give only one of them")
-        if self.order == "rows" and not self.rows:
-            raise SpecError("--order rows needs --rows, such as --rows none,ela,se")
-        if self.table is not None and self.order in {"asked", "name"}:
-            raise SpecError("a paper's table has the paper's order; --order metric and --order rows change it")
-        return self.order or "name"
-
-    def _pivot(self) -> Pivot | None:
-        from attnctl.reports.selection import Pivot
-
-        if self.pivot is None:
-            if self.transpose or self.delta:
-                raise SpecError("--transpose and --delta need --pivot, such as --pivot backbone")
-            return None
-        if not self.pivot.strip():
-            raise SpecError("--pivot is empty; leave it out, or write backbone or dataset")
-        if self.table is not None or self.evaluated:
-            raise SpecError("--pivot is for a comparison, without --table and --eval")
-        if self.transpose and self.delta:
-            raise SpecError("--delta adds columns; leave out --transpose")
-        return Pivot(axis=self.pivot, transpose=self.transpose, delta=self.delta)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -425,6 +399,8 @@ def _decimals(words: Sequence[str]) -> tuple[tuple[str, int], ...]:
 
 def _digits(word: str) -> tuple[str, int]:
     """`top1=1` as a column and its decimals; `1` as those of all trained columns."""
+    from attnctl.reports.selection import MOST_DECIMALS
+
     key, equals, digits = word.rpartition("=")
     if not (digits.isascii() and digits.isdecimal() and int(digits[:3]) <= MOST_DECIMALS) or bool(equals) != bool(key):
         raise SpecError(f"--decimals {word[:40]!r}: write 0 to {MOST_DECIMALS}, or KEY=N such as top1=1")
