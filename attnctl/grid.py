@@ -131,7 +131,7 @@ def _cells(
                 module=attended.version,
                 backbone=backbones.describe(backbone).version,
                 placement=attended.place_version,
-                dataset=described.version,
+                dataset=described.run_version,
                 loop=LOOP_VERSION,
                 model=models.describe(model).version if model else 0,
                 recipe=code,

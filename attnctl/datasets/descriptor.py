@@ -7,6 +7,10 @@ from typing import Literal
 
 from attnctl.spec import Task
 
+READER = 1
+"""Version of the reading of image files for classification. 1: JPEG files are decoded by torchvision, and crops are
+scaled as bytes. Raised when the pixels that a network sees change."""
+
 
 @dataclass(frozen=True)
 class DataFile:
@@ -94,6 +98,11 @@ class Dataset:
     load: str = ""
     """Layout `loaded`: `module:function` that maps the folder (or None) to the training and the test set, each
     as (images, labels): arrays (n, 3, H, W) of bytes and (n,) of whole numbers."""
+
+    @property
+    def run_version(self) -> int:
+        """The version in the ids of runs: the data set's, and 100 for each version of the reading of its files."""
+        return self.version + 100 * READER if self.layout == "imagefolder" else self.version
 
     @property
     def can_be_fetched(self) -> bool:

@@ -1,25 +1,31 @@
-"""Loads image files as tensors: decoding, and torchvision's transforms with a random generator per sample."""
+"""Loads image files as tensors: decoding, and crops and augmentations with a random generator per sample.
+
+What changes the pixels of an image here raises `attnctl.datasets.descriptor.READER`, which is in the ids of runs.
+"""
 
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import torch
 from PIL import ExifTags, Image
 from torch import Tensor
 from torch.utils.data import Dataset
-from torchvision.transforms import v2
 
 from attnctl.datasets.class_folders import IMAGE_FORMATS
 from attnctl.datasets.pixels import DAMAGED, MOST_PIXELS, is_deep, is_too_large, scaled
+from attnctl.jobs.data import jpeg
+from attnctl.jobs.data.crops import CentreCrop, RandomCrop, to_pixels
 from attnctl.jobs.data.errors import DataError, reading_error
 from attnctl.jobs.data.files import ImageFiles
 from attnctl.jobs.data.loader import SampleRequest, Unreadable, sample_rng
 from attnctl.jobs.data.policies import Change
 from attnctl.recipe_parts import is_policy
 
-Transform = Callable[[Image.Image], Tensor]
+Transform = Callable[[Tensor], Tensor]
+"""An image (3, H, W) uint8 of any size -> the image for the network, (3, side, side) uint8."""
 
 
 class Images(Dataset[tuple[Tensor, int] | Unreadable]):
@@ -33,7 +39,7 @@ class Images(Dataset[tuple[Tensor, int] | Unreadable]):
     def __getitem__(self, request: SampleRequest) -> tuple[Tensor, int] | Unreadable:
         number = request.number
         try:
-            image = decode(lambda: self._files.read(number), self._files.name(number))
+            image = read_pixels(lambda: self._files.read(number), self._files.name(number))
         except DataError as error:
             return Unreadable.of(error)
         with sample_rng(self._seed, request):
@@ -47,19 +53,39 @@ def decode(read: Callable[[], bytes], name: str) -> Image.Image:
     The pixels are used as stored: not turned by an EXIF orientation, without transparency, and of several frames the
     first, as by torchvision's ImageFolder.
     """
+    with _opened(read, name) as (_, encoded):
+        return _loaded(encoded, name)
+
+
+def read_pixels(read: Callable[[], bytes], name: str) -> Tensor:
+    """The pixels of `decode`, (3, H, W) uint8. Ordinary JPEG files are decoded by torchvision."""
+    with _opened(read, name) as (content, encoded):
+        is_ordinary = encoded.format == "JPEG" and encoded.mode in jpeg.MODES
+        decoded = jpeg.decode(content) if is_ordinary else None
+        return to_pixels(_loaded(encoded, name)) if decoded is None else decoded  # Pillow says what is wrong
+
+
+@contextmanager
+def _opened(read: Callable[[], bytes], name: str) -> Iterator[tuple[bytes, Image.Image]]:
+    """The content and the opened header of an image that is not too large; raises DataError, also for the block."""
     try:
-        with Image.open(io.BytesIO(read()), formats=IMAGE_FORMATS) as encoded:
+        content = read()
+        with Image.open(io.BytesIO(content), formats=IMAGE_FORMATS) as encoded:
             if is_too_large(encoded):
                 raise DataError(
                     f"{name} has {encoded.width} x {encoded.height} pixels; make it smaller, down to"
                     f" {MOST_PIXELS // 1_000_000} million"
                 )
-            encoded.load()
-            return encoded if encoded.mode == "RGB" else as_rgb(encoded, name)  # convert would copy an RGB image
+            yield content, encoded
     except DataError:
         raise
     except DAMAGED as error:
         raise reading_error(f"{name} cannot be read: {failure_reason(error)}", error) from error
+
+
+def _loaded(encoded: Image.Image, name: str) -> Image.Image:
+    encoded.load()
+    return encoded if encoded.mode == "RGB" else as_rgb(encoded, name)  # convert would copy an RGB image
 
 
 _TO_8_BITS = ("1", "L", "P", "LA", "PA", "La", "RGBA", "RGBX", "RGBa", "CMYK", "YCbCr")
@@ -118,17 +144,16 @@ def transforms(
 ) -> tuple[Transform, Transform]:
     """(training, evaluation) transforms to (3, side, side) uint8; raises DataError if `augment` is not for files.
 
-    Training: a random crop of 8% to 100% of the area with an aspect ratio of 3/4 to 4/3, scaled and flipped (Szegedy et
-    al., 2015). Evaluation: the shorter side is scaled to 256/224 of `side`, then the centre is cropped. eval_resize:
-    bilinear or bicubic. change: the augmentation of single images, after crop and flip if it is one of torchvision's.
+    Pixels differ by at most one level (see `crops`) from those of torchvision's reference: RandomResizedCrop and
+    RandomHorizontalFlip for training, Resize and CenterCrop for evaluation, on Pillow's images. eval_resize: bilinear
+    or bicubic. change: the augmentation of single images, after crop and flip if it is one of torchvision's.
     """
-    scaled = v2.Resize(round(side * 256 / 224), interpolation=v2.InterpolationMode(eval_resize))
-    evaluation = v2.Compose([scaled, v2.CenterCrop(side), v2.PILToTensor()])
+    evaluation = CentreCrop(side, eval_resize)
     if augment == "none":
         return evaluation, evaluation
-    crops: list[v2.Transform] = [v2.RandomResizedCrop(side), v2.RandomHorizontalFlip()]
+    crop = RandomCrop(side)
     if change is not None:
-        return v2.Compose([*(crops if is_policy(augment) else []), v2.PILToTensor(), change]), evaluation
+        return (lambda image: change(crop(image))) if is_policy(augment) else change, evaluation
     if augment == "imagenet":
-        return v2.Compose([*crops, v2.PILToTensor()]), evaluation
+        return crop, evaluation
     raise DataError(f"augment={augment} is for data sets in memory; for image files, use none or imagenet")

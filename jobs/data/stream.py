@@ -1,4 +1,4 @@
-"""Classification data sets of image files: torchvision's transforms in worker processes, in a fixed order."""
+"""Classification data sets of image files: decoded and cropped by worker processes, in a fixed order."""
 
 from __future__ import annotations
 
@@ -12,8 +12,10 @@ from torch import Tensor
 from attnctl.datasets import Dataset
 from attnctl.datasets.class_folders import PARTS
 from attnctl.jobs.data.augment import Normalize
+from attnctl.jobs.data.errors import DataError
 from attnctl.jobs.data.files import ImageFiles, explain_left_out, open_parts
 from attnctl.jobs.data.images import Images, collate, transforms
+from attnctl.jobs.data.jpeg import check_decoder
 from attnctl.jobs.data.loader import Stream
 from attnctl.jobs.data.memory import EVALUATION_BATCH
 from attnctl.jobs.data.mixing import Mixing
@@ -39,6 +41,7 @@ def open_stream(
 
     signature: of a user's own folder when it was measured (`attnctl.datasets.own.check_unchanged`).
     """
+    _check_reader(spec, dataset)
     if dataset.is_own:
         train, test = open_own(dataset, folder, signature=signature, stage=stage)
         return StreamedData(spec, dataset, train, train if spec.recipe.val_split else test, device, workers)
@@ -46,6 +49,16 @@ def open_stream(
     if left_out := explain_left_out(parts):
         log.warning("%s: %s", dataset.name, left_out)
     return StreamedData(spec, dataset, parts[0], parts[-1], device, workers)
+
+
+def _check_reader(spec: RunSpec, dataset: Dataset) -> None:
+    """Raise DataError if the images of the run were, or would be, read otherwise than its id says."""
+    if spec.versions.dataset != dataset.run_version:
+        raise DataError(
+            f"this run was planned for version {spec.versions.dataset} of {dataset.name}, and this attnctl reads "
+            f"version {dataset.run_version}, whose pixels differ: sweep again, which plans a new run"
+        )
+    check_decoder(dataset.name)
 
 
 class StreamedData:

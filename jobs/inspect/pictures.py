@@ -23,8 +23,9 @@ from attnctl.datasets.class_folders import IMAGE_SUFFIXES, is_image
 from attnctl.files import read_regular
 from attnctl.jobs.data import load_splits
 from attnctl.jobs.data.augment import Normalize
+from attnctl.jobs.data.crops import to_pixels
 from attnctl.jobs.data.files import ImageFiles, open_parts
-from attnctl.jobs.data.images import Transform, decode, transforms
+from attnctl.jobs.data.images import Transform, read_pixels, transforms
 from attnctl.jobs.data.memory import resize
 from attnctl.jobs.data.own_files import open_own
 from attnctl.jobs.data.scenes import IGNORED, Scenes, no_objects, valid_boxes
@@ -101,7 +102,7 @@ def find_files(given: Sequence[Path], count: int | None) -> list[Path]:
 def of_files(files: Sequence[Path], spec: RunSpec) -> list[Picture]:
     """Image files of any size, prepared for the run's network; raises DataError naming a file."""
     prepare = preparation(spec)
-    return [Picture(file.name, prepare(decode(partial(read_regular, file), str(file)))) for file in files]
+    return [Picture(file.name, prepare(read_pixels(partial(read_regular, file), str(file)))) for file in files]
 
 
 def of_test_set(spec: RunSpec, roots: DataRoots, count: int, classes: Sequence[int] = ()) -> list[Picture]:
@@ -140,7 +141,7 @@ def _scenes(spec: RunSpec, roots: DataRoots, count: int) -> list[Picture]:
     prepare = preparation(spec)
     found = []
     for k in range(min(count, len(test))):
-        pixels = prepare(test.image(k))
+        pixels = prepare(to_pixels(test.image(k)))
         found.append(Picture(Path(test.name(k)).name, pixels, truth=_truth(test, k, task, pixels)))
     return found
 
@@ -166,23 +167,22 @@ def _first(labels: npt.NDArray[np.int64], count: int, classes: Sequence[int]) ->
 
 
 def _picture(files: ImageFiles, number: int, prepare: Transform) -> Picture:
-    image = decode(lambda: files.read(number), files.name(number))
+    image = read_pixels(lambda: files.read(number), files.name(number))
     return Picture(Path(files.name(number)).name, prepare(image), int(files.labels[number]))
 
 
 def prepared(image: Image.Image, spec: RunSpec) -> Tensor:
     """An image of any mode, prepared for the run's network: (3, H, W) uint8."""
-    return preparation(spec)(image if image.mode == "RGB" else image.convert("RGB"))
+    return preparation(spec)(to_pixels(image if image.mode == "RGB" else image.convert("RGB")))
 
 
 def preparation(spec: RunSpec) -> Transform:
     """Prepare an RGB image for the network: (3, side, side) uint8; for a detector or segmenter in its own size."""
     dataset: Dataset = describe(spec.dataset)
     if spec.model:
-        whole: Transform = v2.PILToTensor()
-        return whole
+        return lambda image: image
     if dataset.layout == "imagefolder":
         return transforms("none", spec.recipe.input_size or dataset.height)[1]
     size = (dataset.height, dataset.width)
-    to_size = v2.Compose([v2.Resize(max(size)), v2.CenterCrop(size), v2.PILToTensor()])
+    to_size = v2.Compose([v2.ToPILImage(), v2.Resize(max(size)), v2.CenterCrop(size), v2.PILToTensor()])
     return lambda image: resize(to_size(image)[None], spec.recipe.input_size)[0]

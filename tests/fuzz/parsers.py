@@ -31,6 +31,7 @@ from attnctl.datasets import arrow_images, describe, hub, image_statistics, obje
 from attnctl.jobs import trial_array
 from attnctl.jobs.data import archive as data_archive
 from attnctl.jobs.data import cifar, coco, files, images, maps, sizes, voc
+from attnctl.jobs.data.crops import CentreCrop
 from attnctl.jobs.doctor import compute_node
 from attnctl.jobs.metrics import detections
 from attnctl.jobs.runtime import group
@@ -664,7 +665,14 @@ def encoded(form: str) -> bytes:
 def read_image(path: Path) -> object:
     with contextlib.suppress(SpecError):
         sizes.read_stored(path)
-    return images.decode(path.read_bytes, "image")
+    try:
+        pixels = images.read_pixels(path.read_bytes, "image")
+    except SpecError:
+        with contextlib.suppress(SpecError):
+            images.decode(path.read_bytes, "image")
+            raise AssertionError("Pillow decodes what torchvision refuses") from None
+        raise
+    return CentreCrop(8, "bilinear")(pixels)
 
 
 @functools.cache
@@ -1055,7 +1063,7 @@ PARSERS = (
         lambda: [encoded("JPEG")],
         "bytes",
         (SpecError,),
-        ("jobs.data.images", "jobs.data.sizes"),
+        ("jobs.data.images", "jobs.data.jpeg", "jobs.data.sizes"),
     ),
     Parser("own-description", describe_own, written(OWN_DATA), "json", (SpecError,), ("datasets.own", "own_data")),
     Parser("own-record", in_file(read_own_record, f"{OWN_NAME}.json"), own_record, "json", (), ("datasets.own",)),

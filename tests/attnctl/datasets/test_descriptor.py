@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from attnctl.datasets import DATASETS, describe
+from attnctl.datasets.descriptor import READER
 
 
 @pytest.mark.parametrize(
@@ -22,3 +23,8 @@ def test_archives_are_named_once_and_have_an_address_a_size_and_a_digest() -> No
         assert len(archive.md5) == 32
         assert archive.size > 0
         assert archive.gives
+
+
+def test_the_reading_of_image_files_is_part_of_the_version_in_the_ids_of_runs() -> None:
+    versions = {name: item.run_version for name, item in DATASETS.items() if item.run_version != item.version}
+    assert versions == {"imagenet": 100 * READER + 1}

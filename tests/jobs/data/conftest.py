@@ -38,7 +38,7 @@ def make_spec() -> MakeSpec:
             dataset=dataset,
             recipe=dataclasses.replace(base, **recipe),
             seed=seed,
-            versions=Versions(module="", backbone=1, placement=1, dataset=1, loop=1),
+            versions=Versions(module="", backbone=1, placement=1, dataset=describe(dataset).run_version, loop=1),
         )
 
     return make

@@ -6,15 +6,18 @@ import ast
 import io
 import zlib
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from PIL import ExifTags, Image
+from torchvision.transforms import v2
 
 from attnctl.datasets.class_folders import IMAGE_FORMATS
+from attnctl.jobs.data.crops import to_pixels
 from attnctl.jobs.data.errors import DataError
-from attnctl.jobs.data.images import collate, decode, forms_of, transforms
+from attnctl.jobs.data.images import collate, decode, forms_of, read_pixels, transforms
 from attnctl.jobs.data.loader import Unreadable
 from attnctl.jobs.data.maps import read_map
 from attnctl.jobs.data.sizes import read_stored
@@ -132,14 +135,14 @@ def test_the_evaluation_crops_the_centre_of_the_resized_image() -> None:
     _, evaluation = transforms("imagenet", 14)
     columns = np.zeros((16, 32, 3), np.uint8)
     columns[:, 9:23] = 255  # the middle 14 columns; 14 of the 16 rows
-    image = evaluation(Image.fromarray(columns))
+    image = evaluation(to_pixels(Image.fromarray(columns)))
     assert (image.shape, image.dtype) == ((3, 14, 14), torch.uint8)
     assert image.min() == 255
 
 
 def test_without_augmentation_training_images_equal_evaluation_images() -> None:
     training, evaluation = transforms("none", 8)
-    image = decode(lambda: encoded("RGB"), "x.png")
+    image = read_pixels(lambda: encoded("RGB"), "x.png")
     assert torch.equal(training(image), evaluation(image))
 
 
@@ -162,5 +165,70 @@ def test_evaluated_images_are_scaled_as_the_recipe_says(resize: str) -> None:
     """Pillow's own resize and crop, as torchvision's Resize(side) and CenterCrop(side) do it."""
     image = decode(lambda: encoded("RGB"), "x.png")
     _, evaluation = transforms("imagenet", 14, resize)
-    scaled = image.resize((24, 16), Image.Resampling[resize.upper()]).crop((5, 1, 19, 15))
-    assert torch.equal(evaluation(image), torch.from_numpy(np.asarray(scaled).copy()).permute(2, 0, 1))
+    scaled = to_pixels(image.resize((24, 16), Image.Resampling[resize.upper()]).crop((5, 1, 19, 15)))
+    assert (evaluation(to_pixels(image)).int() - scaled.int()).abs().max() <= 1
+
+
+def photo(form: str = "JPEG", mode: str = "RGB", **options: Any) -> bytes:
+    """An image with smooth and sharp parts, of 375 x 500 pixels as most of ImageNet's."""
+    rng = np.random.default_rng(1)
+    small = Image.fromarray(rng.integers(0, 256, (40, 50, 3), dtype=np.uint8)).resize(
+        (500, 375), Image.Resampling.BICUBIC
+    )
+    small.paste(Image.fromarray(rng.integers(0, 256, (60, 80, 3), dtype=np.uint8)), (200, 100))
+    stream = io.BytesIO()
+    small.convert(mode).save(stream, form, **options)
+    return stream.getvalue()
+
+
+KINDS: dict[str, bytes] = {
+    "ordinary": photo(quality=78),
+    "without subsampling": photo(quality=95, subsampling=0),
+    "progressive": photo(progressive=True),
+    "grey": photo(mode="L"),
+    "CMYK, as 22 files of ILSVRC 2012": photo(mode="CMYK"),
+    "PNG, as one file of ILSVRC 2012": photo("PNG"),
+    "with transparency": photo("PNG", mode="RGBA"),
+    "palette": photo("GIF", mode="P"),
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_each_kind_of_file_in_imagenet_has_the_pixels_that_pillow_reads(kind: str) -> None:
+    content = KINDS[kind]
+    pixels = read_pixels(lambda: content, "n02105855_2933.JPEG")
+    assert torch.equal(pixels, to_pixels(decode(lambda: content, "x")))
+
+
+def test_damaged_and_hostile_files_have_the_same_errors_whoever_decodes_them() -> None:
+    content = photo()
+    for damaged in (content[:5000], content[:-3], content[:20], photo("PNG")[:-40], b"", b"no image"):
+        with pytest.raises(DataError, match=r"^x\.jpg cannot be read: damaged or not an image$"):
+            read_pixels(lambda damaged=damaged: damaged, "x.jpg")
+    where = content.index(b"\xff\xc0") + 5
+    large = content[:where] + (9000).to_bytes(2, "big") * 2 + content[where + 4 :]
+    with pytest.raises(DataError, match=r"^x\.jpg has 9000 x 9000 pixels; make it smaller, down to 64 million$"):
+        read_pixels(lambda: large, "x.jpg")
+
+
+def reference(content: bytes, transform: v2.Transform) -> torch.Tensor:
+    """What torchvision's reference for ImageNet gives, before it is normalised."""
+    torch.manual_seed(3)
+    with Image.open(io.BytesIO(content)) as image:
+        return to_pixels(transform(image.convert("RGB")))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_both_transforms_are_within_one_level_of_torchvisions_reference(kind: str) -> None:
+    content = KINDS[kind]
+    crops: v2.Transform = v2.Compose([v2.RandomResizedCrop(224), v2.RandomHorizontalFlip()])
+    pixels = read_pixels(lambda: content, "x")
+    for interpolation in ("bilinear", "bicubic"):
+        centre = v2.Compose([v2.Resize(256, v2.InterpolationMode(interpolation)), v2.CenterCrop(224)])
+        training, evaluation = transforms("imagenet", 224, interpolation)
+        torch.manual_seed(3)
+        for ours, theirs in ((training, crops), (evaluation, centre)):
+            difference = (ours(pixels).int() - reference(content, theirs).int()).abs()
+            assert difference.max() <= (1 if interpolation == "bilinear" else 2)
+            assert (difference > 1).float().mean() < 1e-4  # bicubic, at hard edges of a palette
+            assert (difference > 0).float().mean() < 0.02

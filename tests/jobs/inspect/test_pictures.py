@@ -79,13 +79,14 @@ def test_files_and_the_first_images_of_folders_are_found(tmp_path: Path) -> None
 
 
 def test_images_of_class_folders_are_cropped_as_in_the_evaluation(tmp_path: Path) -> None:
+    from attnctl.jobs.data.crops import to_pixels
     from attnctl.jobs.data.images import transforms
 
     wide = Image.fromarray(np.random.default_rng(0).integers(0, 256, (300, 400, 3), dtype=np.uint8))
     wide.save(tmp_path / "photo.png")
     imagenet = expand(Axes(modules=("none",), datasets=("imagenet",), backbones=("resnet18",))).specs[0]
     (picture,) = pictures.of_files([tmp_path / "photo.png"], imagenet)
-    assert torch.equal(picture.pixels, transforms("none", 224)[1](wide))
+    assert torch.equal(picture.pixels, transforms("none", 224)[1](to_pixels(wide)))
 
 
 def test_images_of_a_detection_or_segmentation_set_have_their_annotations() -> None:
