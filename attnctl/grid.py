@@ -60,8 +60,7 @@ class Expansion:
 
 def expand(axes: Axes) -> Expansion:
     """The runs of a request. Raises SpecError for a name or value that is invalid in every cell."""
-    axes = _with_comma_values(replace(axes, datasets=tuple(datasets.canonical(name) for name in axes.datasets)))
-    _check_names(axes)
+    axes = checked(axes)
     seeds = [_seed(value) for value in axes.seeds]
     specs: dict[str, RunSpec] = {}
     invalid: dict[InvalidCell, None] = {}
@@ -82,6 +81,13 @@ def expand(axes: Axes) -> Expansion:
                         spec = replace(cell, init=axes.init) if axes.init else cell
                         specs.setdefault(spec.id, spec)
     return Expansion(list(specs.values()), list(invalid))
+
+
+def checked(axes: Axes) -> Axes:
+    """The axes with canonical names and whole values. Raises SpecError for an unknown name, or an empty axis."""
+    axes = _with_comma_values(replace(axes, datasets=tuple(datasets.canonical(name) for name in axes.datasets)))
+    _check_names(axes)
+    return axes
 
 
 @dataclass(frozen=True)

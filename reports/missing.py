@@ -73,6 +73,11 @@ def _lacking(candidates: Iterable[Replicates]) -> tuple[tuple[int, ...], bool]:
     return tuple(sorted(seeds)), again
 
 
+def is_open(row: RunRow) -> bool:
+    """Whether a run ended, and another start may give its number."""
+    return _is_open(State(row.state))
+
+
 def _is_open(state: State) -> bool:
     """Whether a run ended, and another start may give its number."""
     return not state.active and state not in _FILLED

@@ -12,10 +12,11 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from attnctl.files import create_exclusive, read_regular, write_atomic
+from attnctl.spec import recipe_fields
 from attnctl.values import SpecError, did_you_mean
 from attnctl.workspace import user_notes
 from attnctl.workspace.layout import Workspace, skip_unreadable
-from attnctl.workspace.records import Sweep
+from attnctl.workspace.records import Search, Sweep
 
 if TYPE_CHECKING:
     from attnctl.papers.runs import Overrides
@@ -50,31 +51,39 @@ def record(
     runs: Sequence[str],
     command: Sequence[str],
     of: OfPaper | None = None,
+    search: Search | None = None,
 ) -> str:
     """Write the sweep down, or add to the one of that name; its name. what: the beginning of a name that it is given.
 
-    Raises SpecError when the one of that name is of another table, or trains it with other settings.
+    Raises SpecError when the one of that name is of another table, trains it with other settings, or searches
+    otherwise.
     """
     part = of if of is not None else OfPaper()
     if name is not None:
-        return _under(workspace, check_name(name), runs, command, part)
+        return _under(workspace, check_name(name), runs, command, part, search)
     base = f"{re.sub(r'[^A-Za-z0-9._+-]+', '-', what)[:60].strip('-.')}-{time.strftime('%Y%m%d-%H%M%S')}"
     unique = base
-    while not _create(workspace, unique, runs, command, part):
+    while not _create(workspace, unique, runs, command, part, search):
         unique = f"{base}-{secrets.token_hex(2)}"
     return unique
 
 
 @contextlib.contextmanager
 def recorded(
-    workspace: Workspace, name: str | None, what: str, runs: Sequence[str], command: Sequence[str], of: OfPaper
+    workspace: Workspace,
+    name: str | None,
+    what: str,
+    runs: Sequence[str],
+    command: Sequence[str],
+    of: OfPaper,
+    search: Search | None = None,
 ) -> Iterator[str]:
     """The sweep is written down before its runs are submitted, so that no kill leaves runs without it; its name.
 
     When the submission is refused before anything is reserved, all is as it was before.
     """
     before = read_regular(workspace.sweep(name)) if name is not None and workspace.sweep(name).is_file() else None
-    written = record(workspace, name, what, runs, command, of)
+    written = record(workspace, name, what, runs, command, of, search)
     try:
         yield written
     except SpecError as error:
@@ -125,9 +134,17 @@ def rename(workspace: Workspace, name: str, new: str) -> None:
     workspace.sweep(name).unlink()
 
 
-def _under(workspace: Workspace, name: str, runs: Sequence[str], command: Sequence[str], of: OfPaper) -> str:
-    if not _create(workspace, name, runs, command, of):
+def _under(
+    workspace: Workspace,
+    name: str,
+    runs: Sequence[str],
+    command: Sequence[str],
+    of: OfPaper,
+    search: Search | None = None,
+) -> str:
+    if not _create(workspace, name, runs, command, of, search):
         before = read(workspace, name)
+        together = _searched(name, before.search, search)
         was = OfPaper(paper=before.paper, table=before.table, figure=before.figure, overrides=before.overrides)
         if was.paper and of.paper and replace(was, overrides={}) != replace(of, overrides={}):
             part = f"table {was.table}" if was.table else f"figure {was.figure}"
@@ -137,11 +154,32 @@ def _under(workspace: Workspace, name: str, runs: Sequence[str], command: Sequen
                 f"sweep {name!r} has {_settings(was)}, not {_settings(of)}, and reports would no longer find its runs; "
                 "choose another --name"
             )
-        together = list(dict.fromkeys([*before.runs, *runs]))
+        members = list(dict.fromkeys([*before.runs, *runs]))
         kept = vars(_with_seeds(of, was) if of.paper else was)
-        sweep = Sweep(name=name, created=before.created, command=list(command), runs=together, **kept)
+        sweep = Sweep(name=name, created=before.created, command=list(command), runs=members, search=together, **kept)
         write_atomic(workspace.sweep(name), sweep.encode())
     return name
+
+
+def _searched(name: str, was: Search | None, now: Search | None) -> Search | None:
+    """What a sweep searches with what is added to it. Raises SpecError if that is another search.
+
+    Modules may be added, with ranges of their own, and samples.
+    """
+    if was is None or now is None:
+        if was is not now:
+            kinds = "a search, and this is not one" if now is None else "not a search, and this is one"
+            raise SpecError(f"sweep {name!r} is {kinds}; choose another --name")
+        return None
+    if (was.method, was.seed) != (now.method, now.seed):
+        before = f"--search {was.method} --search-seed {was.seed}"
+        raise SpecError(f"sweep {name!r} has {before}; type the same, or choose another --name")
+    for key in {**was.ranges, **now.ranges}:
+        both = [search.ranges.get(key, "") for search in (was, now)]
+        if both[0] != both[1] and (all(both) or key in recipe_fields()):
+            texts = [f"{key} {text}" if text else f"no {key}" for text in both]
+            raise SpecError(f"sweep {name!r} searches {texts[0]}, and this {texts[1]}; choose another --name")
+    return replace(now, samples=max(was.samples, now.samples), ranges={**was.ranges, **now.ranges})
 
 
 def _same_settings(was: OfPaper, of: OfPaper) -> bool:
@@ -185,9 +223,16 @@ def fitting_name(workspace: Workspace, name: str, of: OfPaper) -> str:
     raise AssertionError("unreachable: names do not run out")
 
 
-def _create(workspace: Workspace, name: str, runs: Sequence[str], command: Sequence[str], of: OfPaper) -> bool:
+def _create(
+    workspace: Workspace,
+    name: str,
+    runs: Sequence[str],
+    command: Sequence[str],
+    of: OfPaper,
+    search: Search | None = None,
+) -> bool:
     path = workspace.sweep(name)
     if path.exists():
         return False
-    sweep = Sweep(name=name, created=time.time(), command=list(command), runs=list(runs), **vars(of))
+    sweep = Sweep(name=name, created=time.time(), command=list(command), runs=list(runs), search=search, **vars(of))
     return create_exclusive(path, sweep.encode())

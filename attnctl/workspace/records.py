@@ -184,12 +184,27 @@ class Submission(Record):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Search:
+    """What a sweep searches, instead of training a grid.
+
+    method: how samples are chosen. samples: of each compared module. seed: of the samples, not of the trainings.
+    ranges: what varies, such as `lr` or `ela.kernel`, as it was typed
+    """
+
+    method: str
+    samples: int
+    seed: int
+    ranges: Mapping[str, str]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Sweep(Record):
     """A named set of runs from one command.
 
     paper: for a paper's table or figure, its name, or its file (relative to the workspace if inside it)
     table, figure: the number of the table or of the figure
     overrides: settings that differ from the paper's, as `attnctl.papers.runs.Overrides.to_json` writes them
+    search: None: it is not a search
     """
 
     name: str
@@ -200,6 +215,7 @@ class Sweep(Record):
     table: str = ""
     figure: str = ""
     overrides: Mapping[str, Any] = field(default_factory=dict)
+    search: Search | None = None
 
     def file_names(self) -> Iterable[str]:
         """Its name and its runs."""

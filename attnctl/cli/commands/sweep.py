@@ -14,6 +14,7 @@ from attnctl.cli.sweeping.axis_options import AXES, GridOptions
 from attnctl.cli.sweeping.init_options import InitOptions
 from attnctl.cli.sweeping.paper_options import PaperOptions, check_hyperparameters, table_modules
 from attnctl.cli.sweeping.resource_options import PANEL, ResourceOptions
+from attnctl.cli.sweeping.search_options import SearchOptions
 from attnctl.cli.sweeping.synthesis import synthesize
 
 
@@ -34,6 +35,7 @@ def sweep(
     *,
     of_paper: Annotated[PaperOptions, Shown()],
     grid: Annotated[GridOptions, Shown()],
+    search: Annotated[SearchOptions, Shown()],
     initial: Annotated[InitOptions, Shown()],
     skip_invalid: Annotated[
         bool, _option("Skip combinations that are impossible, and list them.", "--skip-invalid", panel=AXES)
@@ -56,7 +58,7 @@ def sweep(
 
     --table or --figure trains the runs of a paper instead; axis and recipe options override the paper's values.
     Hyperparameters given with --table add rows beside those of the paper. --model trains a detector or segmentation
-    network.
+    network. --samples trains samples of ranges instead of a grid.
 
     Examples:
         attnctl sweep none,ela,an@norm2+se@block --kernel 5,7 --dataset ./flowers
@@ -82,11 +84,13 @@ def sweep(
             dynamic=dynamic,
             defaults=config.defaults,
         )
-        runs = selection.of_modules(request, modules, skip_invalid=skip_invalid)
+        request, wanted = search.request(request)
+        runs = selection.of_modules(request, modules, skip_invalid=skip_invalid, search=wanted)
         runs = selection.with_weights(runs, initial, config.workspace)
         for note in shared_hyperparameters(request):
             output.note(note)
     else:
+        search.check_paper()
         runs = of_paper.selection(config, grid, dynamic, initial)
     context.tell_passed_by()
     if name is not None:

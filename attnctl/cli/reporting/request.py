@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from attnctl import papers, sources
 from attnctl.cli import sweep_records
-from attnctl.cli.reporting import outside_runs, paper_tables, run_costs
+from attnctl.cli.reporting import outside_runs, paper_tables, run_costs, searches
 from attnctl.cli.run_filter import NO_FILTER, RunFilter
 from attnctl.metrics import DECIDING
 from attnctl.papers.runs import Overrides, Settings, cells_of
@@ -204,6 +204,8 @@ def _settings(index: Index, request: Request, table: PaperTable) -> tuple[Settin
 def _of_runs(index: Index, request: Request) -> Gathered:
     sweeps = [sweep_records.read(index.workspace, name) for name in dict.fromkeys(request.sweeps)] or index.sweeps()
     of_sweeps = bool(request.sweeps) or len(sweeps) == 1
+    if not request.sweeps and of_sweeps:
+        sweeps = [sweep_records.read(index.workspace, sweeps[0].name)]  # the index does not have all of it
     names = comma_join(sweep.name for sweep in sweeps)
     rows = index.runs(list(dict.fromkeys(run for sweep in sweeps for run in sweep.runs)) if of_sweeps else None)
     imports = index.workspace.imports()
@@ -219,6 +221,11 @@ def _of_runs(index: Index, request: Request) -> Gathered:
         rows = request.kept.apply(index.workspace, rows)
         if not rows:
             raise SpecError(f"no run meets {' '.join(f'{key} {value}' for key, value in request.kept.given.items())}")
+    search = sweeps[0].search if of_sweeps and len(sweeps) == 1 else None
+    if search is not None:
+        made = searches.report(index, sweeps[0], search, rows, request.options)
+        todo = searches.commands(index, sweeps[0], search, rows, request.options) if request.missing else []
+        return Gathered(report=made.labelled(f"tab:{names}"), rows=rows, missing=todo)
     seeds = {row.seed for row in rows}
     words = missing_seeds(request.options.seeds, seeds) if rows else ""
     if words and seeds.isdisjoint(request.options.seeds):

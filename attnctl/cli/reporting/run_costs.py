@@ -19,7 +19,7 @@ def of_runs(index: Index, rows: Sequence[RunRow], columns: Iterable[str]) -> Map
     """Column -> run -> value, for the asked columns that are measured here. columns: as --columns has them."""
     asked = {word.partition(".")[0] for word in columns}
     known = {
-        key_of(HOURS): _hours,
+        key_of(HOURS): hours,
         key_of(MEMORY): _memory,
         key_of(GPU): partial(_newest, lambda usage: usage.gpu_busy),
         key_of(WAIT): partial(_newest, lambda usage: usage.waited),
@@ -28,8 +28,8 @@ def of_runs(index: Index, rows: Sequence[RunRow], columns: Iterable[str]) -> Map
     return {key: found for key, measure in known.items() if key in asked and (found := measure(index, rows))}
 
 
-def _hours(index: Index, rows: Sequence[RunRow]) -> Mapping[str, float]:
-    """Of all processes, over all attempts."""
+def hours(index: Index, rows: Sequence[RunRow]) -> Mapping[str, float]:
+    """The hours of each run: of all processes, over all attempts."""
     wanted, found = {row.id for row in rows}, defaultdict[str, float](float)
     for timing in index.timings():
         if timing.run in wanted:

@@ -160,7 +160,9 @@ def launch(config: Config, selected: Selection, asked: ResourceOptions, order: O
     destination, limit = limited(model, destination, starting)
     cost = estimate(config, starting, destination, model)
     about_data = list(data_notes.notes(config, specs))  # before the submission records the new data
-    with sweep_records.recorded(config.workspace, order.name, selected.name, runs, order.command, selected.of) as name:
+    with sweep_records.recorded(
+        config.workspace, order.name, selected.name, runs, order.command, selected.of, selected.search
+    ) as name:
         init_weights.keep(config.workspace, specs, selected.files)
         jobs, batches = submit(config, starting, destination)
     for cell in selected.invalid:

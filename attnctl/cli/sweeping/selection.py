@@ -14,6 +14,8 @@ from attnctl.cli.sweep_records import OfPaper
 from attnctl.cli.sweeping import selected
 from attnctl.grid import Axes, Expansion, InvalidCell, expand
 from attnctl.networks import probe
+from attnctl.search.sampled import is_shared, values_of
+from attnctl.search.samples import samples
 from attnctl.spec import RunSpec
 from attnctl.units import quantity
 from attnctl.values import SpecError, comma_join, format_value, split_list
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from attnctl.papers.beside import Beside
     from attnctl.papers.runs import Cells, Overrides
     from attnctl.workspace.layout import Workspace
+    from attnctl.workspace.records import Search
 
 SHOWN = 4
 """Names of rows that a line about several of them tells."""
@@ -35,7 +38,8 @@ class Selection:
 
     summary: of a paper's table, the number of runs and rows. rows: the rows of a run, by its id.
     document: what a JSON answer says besides. shows: the command that shows the results, unless it is a report of the
-    sweep. of: what of a paper it is. files: SHA-256 -> the user's file, of the weights that runs start from.
+    sweep. of: what of a paper it is. files: SHA-256 -> the user's file, of the weights that runs start from. search:
+    what it searches; None for a grid.
     """
 
     specs: Sequence[RunSpec]
@@ -47,14 +51,16 @@ class Selection:
     shows: str = ""
     of: OfPaper = field(default_factory=OfPaper)
     files: Mapping[str, Path] = field(default_factory=dict)
+    search: Search | None = None
 
 
-def of_modules(request: Axes, typed: str, *, skip_invalid: bool) -> Selection:
+def of_modules(request: Axes, typed: str, *, skip_invalid: bool, search: Search | None = None) -> Selection:
     """The runs of the grid; raises SpecError for a cell that cannot be, unless those are left out.
 
     typed: the modules as typed. What does not fit of a group is left out; modules typed by name have to fit.
+    search: of which the samples are trained, instead of all values
     """
-    expansion = _probed(expand(request))
+    expansion = _probed(expand(request) if search is None else samples(request, search))
     parts = split_list(typed, "MODULE")
     by_group = any(map(groups.is_group, parts))
     faults = [
@@ -67,7 +73,31 @@ def of_modules(request: Axes, typed: str, *, skip_invalid: bool) -> Selection:
         more = f" (and {quantity(len(faults) - 1, 'more cell')})" if len(faults) > 1 else ""
         hint = "; --skip-invalid skips these cells" if expansion.specs else ""
         raise SpecError(f"{first.label}: {first.reason}{more}{hint}")
-    return Selection(specs=expansion.specs, invalid=expansion.invalid, name=typed.replace(groups.PREFIX, ""))
+    name = typed.replace(groups.PREFIX, "")
+    return Selection(
+        specs=expansion.specs,
+        invalid=expansion.invalid,
+        name=name,
+        search=search,
+        summary=_search_summary(search, expansion.specs) if search is not None else "",
+        rows={spec.id: _sampled(spec, search) for spec in expansion.specs} if search is not None else {},
+    )
+
+
+def _sampled(spec: RunSpec, search: Search) -> str:
+    """What a run has of the values that a search varies: `lr=0.0237`; hyperparameters are in its label."""
+    values = values_of(spec, filter(is_shared, search.ranges))
+    return " ".join(f"{name}={format_value(value)}" for name, value in values.items())
+
+
+def _search_summary(search: Search, specs: Sequence[RunSpec]) -> str:
+    networks = len({(spec.module, spec.placement, spec.network, spec.dataset) for spec in specs})
+    each = f" for each of {networks} networks" if networks > 1 else ""
+    split = comma_join(dict.fromkeys(format_value(spec.recipe.val_split) for spec in specs))
+    return (
+        f"search: {quantity(search.samples, 'sample')} of {comma_join(search.ranges)}{each}, compared on held-out "
+        f"training images (val_split={split})"
+    )
 
 
 def with_weights(selected: Selection, initial: InitOptions, workspace: Workspace) -> Selection:

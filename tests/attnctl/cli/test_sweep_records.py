@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from attnctl.cli import sweep_records
 from attnctl.cli.sweep_records import OfPaper
 from attnctl.values import SpecError
 from attnctl.workspace.layout import Workspace
+from attnctl.workspace.records import Search
 
 
 def test_a_sweep_of_the_same_name_is_added_to(tmp_path: Path) -> None:
@@ -58,3 +60,36 @@ def test_a_name_keeps_the_settings_that_its_runs_were_trained_with(tmp_path: Pat
     assert sweep_records.fitting_name(workspace, "mine", of(settings)) == "mine-2"
     sweep_records.record(workspace, "mine", "nam-1", ["c"], [], of({"weights": {"published": "0" * 64}}))
     assert sweep_records.read(workspace, "mine").runs == ["a", "c"], "digests of weights are no settings"
+
+
+def search(samples: int = 4, seed: int = 0, **ranges: str) -> Search:
+    return Search(method="random", samples=samples, seed=seed, ranges=ranges or {"lr": "log:0.001..0.1"})
+
+
+def test_a_search_is_grown_by_samples_and_modules(tmp_path: Path) -> None:
+    workspace = Workspace(tmp_path)
+    sweep_records.record(workspace, "mine", "se", ["a"], [], search=search(8))
+    own = {"lr": "log:0.001..0.1", "ela.kernel": "int:3..9"}
+    sweep_records.record(workspace, "mine", "ela", ["b"], [], search=search(4, **own))
+    found = sweep_records.read(workspace, "mine")
+    assert (found.runs, found.search) == (["a", "b"], search(8, **own))
+
+
+@pytest.mark.parametrize(
+    ("other", "reason"),
+    [
+        (None, "sweep 'mine' is a search, and this is not one; choose another --name"),
+        (search(seed=1), "sweep 'mine' has --search random --search-seed 0; type the same, or choose another --name"),
+        (search(lr="log:0.01..1"), "sweep 'mine' searches lr log:0.001..0.1, and this lr log:0.01..1"),
+        (search(r="int:2..4"), "sweep 'mine' searches lr log:0.001..0.1, and this no lr"),
+        (search(lr="log:0.001..0.1", epochs="1,2"), "sweep 'mine' searches no epochs, and this epochs 1,2"),
+    ],
+)
+def test_one_name_is_not_of_two_searches(tmp_path: Path, other: Search | None, reason: str) -> None:
+    workspace = Workspace(tmp_path)
+    sweep_records.record(workspace, "mine", "se", ["a"], [], search=search())
+    with pytest.raises(SpecError, match=re.escape(reason)):
+        sweep_records.record(workspace, "mine", "se", ["b"], [], search=other)
+    sweep_records.record(workspace, "grid", "se", ["a"], [])
+    with pytest.raises(SpecError, match="sweep 'grid' is not a search, and this is one; choose another --name"):
+        sweep_records.record(workspace, "grid", "se", ["b"], [], search=search())

@@ -1,0 +1,1 @@
+"""Searching hyperparameters and recipe fields: ranges, and the samples that a sweep draws from them."""
