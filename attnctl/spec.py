@@ -204,6 +204,12 @@ class Recipe:
         of_model=True,
         neutral="after",
     )
+    semantic_labels: Literal["middle", "first"] = recipe_field(
+        "pixel of each 8x8 cell whose class HTC's semantic branch learns: the middle one, or the first one, with class "
+        "0 for the padding",
+        of_model=True,
+        neutral="middle",
+    )
     default_boxes: Literal["default", "released"] = recipe_field(
         "default boxes of SSD: released: strides, and largest sizes on VOC, of the code behind the papers' numbers",
         of_model=True,

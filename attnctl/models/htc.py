@@ -54,7 +54,9 @@ class HybridHeads(CascadeHeads):
         logits, features = self.semantic(maps)
         detections, losses = super().forward({**maps, "semantic": features}, proposals, shapes, targets)
         if self.training and targets is not None:
-            losses["loss_semantic"] = _SEMANTIC_WEIGHT * semantic.loss(logits, targets)
+            losses["loss_semantic"] = _SEMANTIC_WEIGHT * semantic.loss(
+                logits, targets, labels_first=self.semantic.labels_first
+            )
         return detections, losses
 
     def box_features(self, index: int, maps: Maps, boxes: Boxes, shapes: Shapes) -> Tensor:

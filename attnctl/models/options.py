@@ -65,6 +65,12 @@ def _semantic_resize(network: nn.Module, value: Scalar) -> None:
             module.resizes_first = value == "before"
 
 
+def _semantic_labels(network: nn.Module, value: Scalar) -> None:
+    for module in network.modules():
+        if isinstance(module, SemanticBranch):
+            module.labels_first = value == "first"
+
+
 def _default_boxes(network: nn.Module, _value: Scalar) -> None:
     assert isinstance(network, Ssd)
     network.use_released_boxes()
@@ -79,6 +85,7 @@ _CHANGES: Mapping[str, Callable[[nn.Module, Scalar], None]] = {
     "head_init": _head_init,
     "box_beta": _box_beta,
     "semantic_resize": _semantic_resize,
+    "semantic_labels": _semantic_labels,
     "default_boxes": _default_boxes,
     "class_loss": _class_loss,
 }

@@ -19,7 +19,7 @@ class SemanticBranch(nn.Module):
 
     The levels are resized to stride 8 and summed; four 3x3 convolutions follow; the outputs are a class map and the
     features for the other branches. mmdetection resizes a level before its 1x1 convolution and ReLU
-    (`resizes_first`), not after them.
+    (`resizes_first`), not after them, and learns the label of the first pixel of a cell (`labels_first`, see `loss`).
     """
 
     def __init__(self, classes: int) -> None:
@@ -29,6 +29,7 @@ class SemanticBranch(nn.Module):
         self.embedding = _convolution(1)
         self.logits = nn.Conv2d(CHANNELS, classes, 1)
         self.resizes_first = False
+        self.labels_first = False
         kaiming(self)
 
     def forward(self, maps: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
@@ -48,18 +49,22 @@ def _convolution(kernel: int) -> nn.Module:
     return convolution
 
 
-def loss(logits: Tensor, targets: list[dict[str, Tensor]]) -> Tensor:
+def loss(logits: Tensor, targets: list[dict[str, Tensor]], *, labels_first: bool = False) -> Tensor:
     """The mean cross entropy over all labelled pixels.
 
     logits: (B, classes, H / 8, W / 8) of images padded to H x W. A target's class map is `semantic` (h, w) with 255 for
     unlabelled pixels; without it, it is drawn from the objects' masks, with 0 elsewhere.
+
+    A cell of 8x8 pixels has the label of its middle, and the padding none. labels_first: that of its first pixel, and
+    the padding has class 0, as in mmdetection 1 (its transforms Pad and SegRescale).
     """
     batch, _, height, width = logits.shape
-    labels = torch.full((batch, height * 8, width * 8), IGNORED, dtype=torch.int64, device=logits.device)
+    padding, at = (0, 0) if labels_first else (IGNORED, 4)
+    labels = torch.full((batch, height * 8, width * 8), padding, dtype=torch.int64, device=logits.device)
     for index, target in enumerate(targets):
         of_image = target["semantic"] if "semantic" in target else _painted(target)
         labels[index, : of_image.shape[0], : of_image.shape[1]] = of_image
-    small = labels[:, 4::8, 4::8]  # the middle of each cell
+    small = labels[:, at::8, at::8]
     total = functional.cross_entropy(logits, small, ignore_index=IGNORED, reduction="sum")
     return total / (small != IGNORED).sum().clamp(min=1)
 

@@ -275,6 +275,7 @@ def test_ans_rows_of_coco_start_as_its_authors_code_does() -> None:
         ("an", "2", "ResNet-50 AN", "box_beta", 1.0),
         ("an", "3", "HTC ResNet-101+AN", "semantic_resize", "before"),
         ("an", "3", "Cascade Mask-RCNN ResNet-101+AN", "semantic_resize", "after"),
+        ("an", "3", "HTC ResNet-101+AN", "semantic_labels", "first"),
         ("an", "3", "HTC ResNet-101+AN", "head_init", "released"),
         ("ela", "6", "YOLOF+ELA-L", "backbone_lr", 0.334),
         ("ela", "6", "YOLOF+ELA-L", "decay_norms", False),

@@ -143,6 +143,16 @@ def test_the_semantic_branch_can_resize_its_maps_before_it_convolves_them(monkey
     assert not torch.allclose(branch(maps)[1], features)
 
 
+def test_the_semantic_branch_can_learn_the_first_pixel_of_a_cell() -> None:
+    losses = []
+    for value in ("middle", "first"):
+        network = narrow("htc").train()
+        configure(network, {"semantic_labels": value})
+        torch.manual_seed(1)
+        losses.append(network(*scenes()))
+    assert {name for name in losses[0] if losses[0][name] != losses[1][name]} == {"loss_semantic"}
+
+
 # ----------------------------------------------------------------------------------------------------------- SSDLite320
 
 

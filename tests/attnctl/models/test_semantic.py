@@ -19,6 +19,20 @@ def test_loss_of_the_semantic_branch_by_hand() -> None:
     assert semantic.loss(logits, [{"semantic": torch.full((16, 16), 255)}]) == 0
 
 
+def test_loss_with_the_labels_of_mmdetection_by_hand() -> None:
+    """A cell has the label of its first pixel, and the padding class 0."""
+    logits = torch.zeros(1, 4, 2, 2)
+    logits[0, 3, 0, 0] = 2.0
+    labels = torch.full((9, 8), 255)
+    labels[0, 0] = 3
+    labels[8, 0] = 1
+    loss = -torch.log_softmax(torch.tensor([0.0, 0.0, 0.0, 2.0]), 0)[3] + 3 * torch.tensor(4.0).log()
+    torch.testing.assert_close(semantic.loss(logits, [{"semantic": labels}], labels_first=True), loss / 4)
+    labels[8, 0] = 255
+    loss = loss - torch.tensor(4.0).log()
+    torch.testing.assert_close(semantic.loss(logits, [{"semantic": labels}], labels_first=True), loss / 3)
+
+
 def test_without_a_class_map_the_masks_are_painted() -> None:
     wanted = target([(0, 0, 32, 32), (16, 16, 64, 64)], [3, 1])
     painted = semantic._painted(wanted)
