@@ -53,12 +53,17 @@ def of_sweep(sweep: Sweep, rows: Sequence[RunRow]) -> list[str]:
     ended = [state for run in sweep.runs if (state := states.get(run)) is not None and _is_open(state)]
     if not ended and all(run in states for run in sweep.runs):
         return []
+    return [again(sweep, retry=any(state.failed for state in ended))]
+
+
+def again(sweep: Sweep, *, retry: bool = False) -> str:
+    """The command of a sweep once more. retry: with the runs that failed."""
     words = ["attnctl", *sweep.command]
     if "--name" not in sweep.command:
         words += ["--name", sweep.name]
-    if _AGAIN not in words and any(state.failed for state in ended):
+    if _AGAIN not in words and retry:
         words.append(_AGAIN)
-    return [shlex.join(words)]
+    return shlex.join(words)
 
 
 def _lacking(candidates: Iterable[Replicates]) -> tuple[tuple[int, ...], bool]:

@@ -134,7 +134,7 @@ def _notes(
     budgets = (_budget(module, name, modules, hours) for module, name in zip(modules, names, strict=True))
     yield f"Budget: {'; '.join(budgets)}"
     if len(modules) > 1 and any(map(is_shared, search.ranges)):
-        shared = comma_join(filter(is_shared, search.ranges))
+        shared = comma_join(name for name in _ranges(search) if is_shared(name))
         same = len({module.points for module in modules}) == 1
         yield f"The samples of {shared} are {'the same' if same else 'not the same'} for all modules."
 

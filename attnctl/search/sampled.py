@@ -11,7 +11,7 @@ from attnctl.values import Scalar
 
 def values_of(spec: RunSpec, names: Iterable[str]) -> dict[str, Scalar]:
     """The values by their names, such as `lr` or `ela.kernel`; without those that its modules do not have."""
-    options = recipe_parts.read(spec.recipe.part_options)
+    options = {**_defaults(spec), **recipe_parts.read(spec.recipe.part_options)}
     found: dict[str, Scalar] = {}
     for name in names:
         if name in recipe_fields():
@@ -22,6 +22,15 @@ def values_of(spec: RunSpec, names: Iterable[str]) -> dict[str, Scalar]:
             own = [value for key, value in spec.hyperparameters if _is_of(spec, key, name)]
             found |= {name: own[0]} if own else {}
     return found
+
+
+def _defaults(spec: RunSpec) -> dict[str, Scalar]:
+    """The options of the recipe's built-in parts at their defaults, which a spec leaves out."""
+    return {
+        f"{kind}.{option.name}": option.default
+        for kind, known in recipe_parts.BUILT_IN.items()
+        for option in known.get(str(getattr(spec.recipe, kind)), ())
+    }
 
 
 def is_shared(name: str) -> bool:

@@ -93,12 +93,17 @@ def check_no_ranges(axes: Axes, option: str) -> None:
 
 
 def samples(axes: Axes, search: Search) -> Expansion:
-    """The runs of all samples, in their order, so that whatever is cut off has as many of each module."""
+    """The runs of all samples. Raises SpecError if a module has too few different ones."""
     cells = list(cells_of(axes))
     for cell in cells:
         for sample in range(cell.wanted(search.samples)):
-            if not _draw(cell, search, sample):
+            if not draw(cell, search, sample):
                 break
+    return expansion_of(cells)
+
+
+def expansion_of(cells: Sequence[Cell]) -> Expansion:
+    """The runs sample by sample, so that whatever is cut off has as many of each module."""
     rounds = itertools.zip_longest(*(cell.specs for cell in cells), fillvalue=())
     specs = {spec.id: spec for found in rounds for runs in found for spec in runs}
     return Expansion(list(specs.values()), [reason for cell in cells for reason in cell.invalid])
@@ -152,7 +157,7 @@ def with_values(axes: Axes, dimensions: Sequence[Dimension], values: Mapping[str
     return replace(axes, overrides=overrides, hyperparameters=shared, addressed=addressed)
 
 
-def _draw(cell: Cell, search: Search, sample: int) -> bool:
+def draw(cell: Cell, search: Search, sample: int) -> bool:
     """Draw a sample; False if the module fits with no values at all. Raises SpecError if there are no more samples.
 
     What all modules share has the same values for each of them. What a module cannot have is drawn again: at first only

@@ -65,7 +65,7 @@ def sweep(
         attnctl sweep group:lightweight --loss ./mine.py:MyLoss -p loss.gamma=1,2
         attnctl sweep --table ean:5 --with-bases
     """
-    from attnctl.cli.sweeping import launch, selection
+    from attnctl.cli.sweeping import launch, search_rounds
     from attnctl.cli.sweeping.axes import axes, shared_hyperparameters
 
     of_paper.check(modules, grid.parameter)
@@ -75,6 +75,9 @@ def sweep(
         consent.note_untrusted(config)
     else:
         consent.ask(config, as_json=as_json)
+    if name is not None:
+        sweep_records.check_name(name)
+    rounds: search_rounds.Rounds | None = None
     if modules is not None:
         request = axes(
             modules,
@@ -84,17 +87,23 @@ def sweep(
             dynamic=dynamic,
             defaults=config.defaults,
         )
-        request, wanted = search.request(request)
-        runs = selection.of_modules(request, modules, skip_invalid=skip_invalid, search=wanted)
-        runs = selection.with_weights(runs, initial, config.workspace)
+        request, wanted = search.request(request, name)
+        rounds = search_rounds.Rounds(
+            workspace=config.workspace,
+            request=request,
+            typed=modules,
+            search=wanted,
+            skip_invalid=skip_invalid,
+            initial=initial,
+            name=name,
+        )
+        runs = rounds.selection()
         for note in shared_hyperparameters(request):
             output.note(note)
     else:
         search.check_paper()
         runs = of_paper.selection(config, grid, dynamic, initial)
     context.tell_passed_by()
-    if name is not None:
-        sweep_records.check_name(name)
     order = launch.Order(
         name=name,
         command=context.command(),
@@ -105,7 +114,11 @@ def sweep(
     )
     if dry_run:
         return launch.preview(config, runs, resources, order)
-    return launch.launch(config, runs, resources, order)
+    code = launch.launch(config, runs, resources, order)
+    while rounds is not None and not as_json and (following := rounds.following(runs)) is not None:
+        runs = following
+        code = max(code, launch.launch(config, runs, resources, order))
+    return code
 
 
 def command_for(words: Sequence[str], completing: bool) -> Callable[..., int]:

@@ -42,11 +42,14 @@ def report(index: Index, sweep: Sweep, search: Search, rows: Sequence[RunRow], o
 
 def commands(index: Index, sweep: Sweep, search: Search, rows: Sequence[RunRow], options: Options) -> list[str]:
     """What to type: the search again until all of its samples have ended, then the winners on all training images."""
+    modules = modules_of(search, _in_order(sweep, rows), options.epoch)
+    if any(len(module.samples) < module.wanted for module in modules):
+        return [missing.again(sweep)]
     again = missing.of_sweep(sweep, rows)
     if again:
         return again
     found = []
-    for module in modules_of(search, _in_order(sweep, rows), options.epoch):
+    for module in modules:
         if module.winner is None:
             continue
         spec = module.winner.on_all_images

@@ -11,7 +11,7 @@ import typer
 from attnctl import recipes
 from attnctl.cli import value_names
 from attnctl.grid import Axes
-from attnctl.search import samples
+from attnctl.search import bayes, samples
 from attnctl.spec import recipe_value
 from attnctl.values import SpecError
 from attnctl.workspace.records import Search
@@ -34,8 +34,11 @@ class SearchOptions:
         ),
     ] = None
     search: Annotated[
-        Literal["random", "sobol"] | None,
-        typer.Option(help="How samples are chosen (default: random).", rich_help_panel=PANEL),
+        Literal["random", "sobol", "bayes"] | None,
+        typer.Option(
+            help="How samples are chosen (default: random); bayes: by optuna, from the results so far.",
+            rich_help_panel=PANEL,
+        ),
     ] = None
     search_seed: Annotated[
         int | None,
@@ -53,13 +56,20 @@ class SearchOptions:
         for option in self._given():
             raise SpecError(f"{option} is for a sweep of modules; a paper's table has its own values")
 
-    def request(self, axes: Axes) -> tuple[Axes, Search | None]:
-        """The axes, with a validation split in a search; and what is searched, None for a grid. Raises SpecError."""
+    def request(self, axes: Axes, name: str | None = None) -> tuple[Axes, Search | None]:
+        """The axes, with a validation split in a search; and what is searched, None for a grid. Raises SpecError.
+
+        name: of the sweep
+        """
         if self.samples is None:
             for option in self._given():
                 raise SpecError(f"{option} needs --samples, the number of samples")
             samples.check_no_ranges(axes, "--samples 20 trains 20 samples of it")
             return axes, None
+        if self.search == "bayes":
+            bayes.check_installed()
+            if name is None:
+                raise SpecError("--search bayes needs --name: each round continues the sweep of that name")
         axes = _with_validation(axes)
         return axes, samples.search_of(axes, self.search or "random", self.samples, self.search_seed or 0)
 

@@ -14,6 +14,7 @@ from attnctl.cli.sweep_records import OfPaper
 from attnctl.cli.sweeping import selected
 from attnctl.grid import Axes, Expansion, InvalidCell, expand
 from attnctl.networks import probe
+from attnctl.search import bayes
 from attnctl.search.sampled import is_shared, values_of
 from attnctl.search.samples import samples
 from attnctl.spec import RunSpec
@@ -54,13 +55,20 @@ class Selection:
     search: Search | None = None
 
 
-def of_modules(request: Axes, typed: str, *, skip_invalid: bool, search: Search | None = None) -> Selection:
+def of_modules(
+    request: Axes, typed: str, *, skip_invalid: bool, search: Search | None = None, results: bayes.Results | None = None
+) -> Selection:
     """The runs of the grid; raises SpecError for a cell that cannot be, unless those are left out.
 
     typed: the modules as typed. What does not fit of a group is left out; modules typed by name have to fit.
-    search: of which the samples are trained, instead of all values
+    search: of which the samples are trained, instead of all values. results: what it knows of its earlier samples
     """
-    expansion = _probed(expand(request) if search is None else samples(request, search))
+    if search is None:
+        expansion = _probed(expand(request))
+    elif search.method == "bayes":
+        expansion = _probed(bayes.samples(request, search, results or {}))
+    else:
+        expansion = _probed(samples(request, search))
     parts = split_list(typed, "MODULE")
     by_group = any(map(groups.is_group, parts))
     faults = [
@@ -91,13 +99,17 @@ def _sampled(spec: RunSpec, search: Search) -> str:
 
 
 def _search_summary(search: Search, specs: Sequence[RunSpec]) -> str:
-    networks = len({(spec.module, spec.placement, spec.network, spec.dataset) for spec in specs})
+    networks = len({bayes.key_of(spec) for spec in specs})
     each = f" for each of {networks} networks" if networks > 1 else ""
     split = comma_join(dict.fromkeys(format_value(spec.recipe.val_split) for spec in specs))
-    return (
+    words = (
         f"search: {quantity(search.samples, 'sample')} of {comma_join(search.ranges)}{each}, compared on held-out "
         f"training images (val_split={split})"
     )
+    chosen = len({spec.lineage for spec in specs})
+    if search.method != "bayes" or chosen >= search.samples * networks:
+        return words
+    return f"{words}; {chosen} are chosen; type the same command when they have ended, and it chooses the next ones"
 
 
 def with_weights(selected: Selection, initial: InitOptions, workspace: Workspace) -> Selection:
@@ -182,7 +194,9 @@ def of_figure(
     )
 
 
-def _of_cells(cells: Sequence[Cells], files: Mapping[str, Path], title: str, of: OfPaper, **said: str) -> Selection:
+def _of_cells(
+    cells: Sequence[Cells], files: Mapping[str, Path], title: str, of: OfPaper, *, name: str, shows: str
+) -> Selection:
     asked = list({spec.id: spec for item in cells for spec in item.specs}.values())
     broken = probe.check(asked)
     specs = [spec for spec in asked if spec.id not in broken]
@@ -205,7 +219,8 @@ def _of_cells(cells: Sequence[Cells], files: Mapping[str, Path], title: str, of:
         },
         of=of,
         files=files,
-        **said,
+        name=name,
+        shows=shows,
     )
 
 

@@ -62,17 +62,20 @@ def test_a_name_keeps_the_settings_that_its_runs_were_trained_with(tmp_path: Pat
     assert sweep_records.read(workspace, "mine").runs == ["a", "c"], "digests of weights are no settings"
 
 
-def search(samples: int = 4, seed: int = 0, **ranges: str) -> Search:
-    return Search(method="random", samples=samples, seed=seed, ranges=ranges or {"lr": "log:0.001..0.1"})
+LR = {"lr": "log:0.001..0.1"}
+
+
+def search(samples: int = 4, seed: int = 0, ranges: dict[str, str] = LR) -> Search:
+    return Search(method="random", samples=samples, seed=seed, ranges=ranges)
 
 
 def test_a_search_is_grown_by_samples_and_modules(tmp_path: Path) -> None:
     workspace = Workspace(tmp_path)
     sweep_records.record(workspace, "mine", "se", ["a"], [], search=search(8))
-    own = {"lr": "log:0.001..0.1", "ela.kernel": "int:3..9"}
-    sweep_records.record(workspace, "mine", "ela", ["b"], [], search=search(4, **own))
+    own = {**LR, "ela.kernel": "int:3..9"}
+    sweep_records.record(workspace, "mine", "ela", ["b"], [], search=search(4, ranges=own))
     found = sweep_records.read(workspace, "mine")
-    assert (found.runs, found.search) == (["a", "b"], search(8, **own))
+    assert (found.runs, found.search) == (["a", "b"], search(8, ranges=own))
 
 
 @pytest.mark.parametrize(
@@ -80,9 +83,9 @@ def test_a_search_is_grown_by_samples_and_modules(tmp_path: Path) -> None:
     [
         (None, "sweep 'mine' is a search, and this is not one; choose another --name"),
         (search(seed=1), "sweep 'mine' has --search random --search-seed 0; type the same, or choose another --name"),
-        (search(lr="log:0.01..1"), "sweep 'mine' searches lr log:0.001..0.1, and this lr log:0.01..1"),
-        (search(r="int:2..4"), "sweep 'mine' searches lr log:0.001..0.1, and this no lr"),
-        (search(lr="log:0.001..0.1", epochs="1,2"), "sweep 'mine' searches no epochs, and this epochs 1,2"),
+        (search(ranges={"lr": "log:0.01..1"}), "sweep 'mine' searches lr log:0.001..0.1, and this lr log:0.01..1"),
+        (search(ranges={"r": "int:2..4"}), "sweep 'mine' searches lr log:0.001..0.1, and this no lr"),
+        (search(ranges={**LR, "epochs": "1,2"}), "sweep 'mine' searches no epochs, and this epochs 1,2"),
     ],
 )
 def test_one_name_is_not_of_two_searches(tmp_path: Path, other: Search | None, reason: str) -> None:

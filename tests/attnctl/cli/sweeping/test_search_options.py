@@ -56,3 +56,13 @@ def test_a_papers_table_is_not_searched() -> None:
     SearchOptions().check_paper()
     with pytest.raises(SpecError, match="--samples is for a sweep of modules"):
         SearchOptions(samples=3).check_paper()
+
+
+def test_a_bayesian_search_continues_a_sweep_by_its_name() -> None:
+    pytest.importorskip("optuna")
+    options = SearchOptions(samples=20, search="bayes", search_seed=3)
+    with pytest.raises(SpecError, match="--search bayes needs --name: each round continues the sweep of that name"):
+        options.request(AXES)
+    assert options.request(AXES, "mine")[1] == Search(
+        method="bayes", samples=20, seed=3, ranges={"lr": "log:0.001..0.1"}
+    )
