@@ -11,20 +11,22 @@ import json
 import sqlite3
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from attnctl.db.rows import verdict_of
 from attnctl.db.store import Store
 from attnctl.lifecycle import results
 from attnctl.lifecycle.results import Results
 from attnctl.lifecycle.run_reader import MACHINE, Facts, Token, judge, read_run
-from attnctl.lifecycle.state import State, Verdict, requested, world
+from attnctl.lifecycle.state import ABSENT, UNSEEN, State, Verdict, requested, world
 from attnctl.spec import RunSpec
 from attnctl.values import format_value
 from attnctl.workspace import stamps
 from attnctl.workspace.events import COLUMNS, Log, Replaced, Summary
-from attnctl.workspace.layout import Workspace
+from attnctl.workspace.events import read as read_log
+from attnctl.workspace.layout import RunDir, Workspace
 from attnctl.workspace.records import Request
 from attnctl.workspace.submissions import Submitted, job_of_task
 
@@ -57,6 +59,8 @@ class IndexedRun:
     alarm: str | None = None
     submissions: dict[str, Submitted] = field(default_factory=dict)
     """By tag."""
+    stamp: str = ""
+    """What its files were like when it was read: `attnctl.workspace.stamps`."""
 
     def forget(self) -> IndexedRun:
         """The same run with nothing read."""
@@ -105,8 +109,14 @@ def _ingest_run(connection: sqlite3.Connection, workspace: Workspace, indexed: I
     folder = workspace.run(indexed.id)
     attempts = set(indexed.facts.requests)
     put_off = workspace.waiting(indexed.id).exists()
-    stamp = stamps.of(folder)  # before anything is read, so that no later change is missed
     before, devices = _read_so_far(indexed.facts), indexed.facts.devices()
+    if not put_off and _read_grown(folder, indexed):
+        if _read_so_far(indexed.facts) != before:
+            row = indexed.row
+            _add_log(connection, indexed, batch, before, devices)
+            _add_run(indexed, verdict_of(row["state"], row["reason"], row["since"], row["node"]), batch)
+        return
+    stamp = stamps.of(folder)  # before anything else is read, so that no later change is missed
     try:
         facts = read_run(folder, indexed.facts)
     except Replaced:
@@ -120,6 +130,54 @@ def _ingest_run(connection: sqlite3.Connection, workspace: Workspace, indexed: I
     batch.rows["attempt"] += [
         _attempt_row(indexed.number, number, facts.requests[number]) for number in facts.requests.keys() - attempts
     ]
+    _add_log(connection, indexed, batch, before, devices)
+    if facts.spec is not None:
+        batch.rows["spec"].append({"run": indexed.number, **_recipe_row(facts.spec)})
+        batch.rows["hyperparameter"] += [
+            {"run": indexed.number, "name": name, "value": format_value(value)}
+            for name, value in facts.spec.hyperparameters
+        ]
+    row = _add_run(indexed, verdict, batch)
+    put_off = put_off or verdict.state is State.WAITING or workspace.waiting(indexed.id).exists()
+    if facts.problems or put_off:
+        stamp = ""
+    elif not row["final"] and not stamps.is_settled(stamp, time.time()):
+        stamp = stamps.growing(stamp, time.time()) if _depends_not_on_log(folder, facts, verdict) else ""
+    batch.stamps.append((indexed.number, stamp))
+
+
+def _read_grown(folder: RunDir, indexed: IndexedRun) -> bool:
+    """Read on in the log of a run that trains; True if nothing else of it has changed, so that its state holds."""
+    token = indexed.facts.token
+    if not indexed.stamp or token is None or not stamps.only_grown(str(folder.path), indexed.stamp):
+        return False
+    log = indexed.facts.logs[token]
+    decisive = log.summary.started, log.summary.lost
+    try:
+        for evaluations in read_log(folder.attempt(token[0]).incarnation(token[1]).events, log):
+            indexed.facts.fresh += [(token, evaluation) for evaluation in evaluations]
+    except (OSError, Replaced):
+        return False
+    return (log.summary.started, log.summary.lost) == decisive
+
+
+def _depends_not_on_log(folder: RunDir, facts: Facts, verdict: Verdict) -> bool:
+    """Whether a run trains, as the scheduler or its own files say: where neither does, growth of its log decides."""
+    if verdict.state is not State.RUNNING or facts.newest is None or facts.token is None:
+        return False
+    seen = folder.attempt(facts.newest).observations()
+    return not seen or seen[-1].word not in {ABSENT, UNSEEN}
+
+
+def _add_log(
+    connection: sqlite3.Connection,
+    indexed: IndexedRun,
+    batch: Batch,
+    before: Mapping[Token, tuple[int, bool]],
+    devices: Mapping[Token, str],
+) -> None:
+    """Rows of what the logs have more than before. devices: those that they named then."""
+    facts = indexed.facts
     batch.rows["incarnation"] += [
         _incarnation_row(indexed.number, token, facts.logs[token])
         for token, read in _read_so_far(facts).items()
@@ -127,18 +185,14 @@ def _ingest_run(connection: sqlite3.Connection, workspace: Workspace, indexed: I
     ]
     if facts.fresh or facts.devices() != devices:
         indexed.results, indexed.alarm = _results(connection, indexed, batch)
-    if facts.spec is not None:
-        batch.rows["spec"].append({"run": indexed.number, **_recipe_row(facts.spec)})
-        batch.rows["hyperparameter"] += [
-            {"run": indexed.number, "name": name, "value": format_value(value)}
-            for name, value in facts.spec.hyperparameters
-        ]
+
+
+def _add_run(indexed: IndexedRun, verdict: Verdict, batch: Batch) -> dict[str, Any]:
+    """The run's row, which goes into the batch if it has changed."""
     row = _run_row(indexed, verdict)
-    put_off = put_off or verdict.state is State.WAITING or workspace.waiting(indexed.id).exists()
-    proves = not facts.problems and not put_off and (row["final"] or stamps.is_settled(stamp, time.time()))
-    batch.stamps.append((indexed.number, stamp if proves else ""))
     if any(indexed.row.get(name, row) != value for name, value in row.items()):
         batch.rows["run"].append(row)
+    return row
 
 
 def _read_so_far(facts: Facts) -> dict[Token, tuple[int, bool]]:
@@ -293,6 +347,8 @@ def _load(connection: sqlite3.Connection, workspace: Workspace, ids: Sequence[st
     query = f"""
         SELECT run, task, attempt, task.tag, job_id, place, failed, runs_per_job
         FROM task JOIN submission ON submission.tag = task.tag WHERE run IN {_LISTED}"""  # noqa: S608
+    for number, text in connection.execute(f"SELECT run, text FROM stamp WHERE run IN {_LISTED}", numbers):  # noqa: S608
+        by_number[number].stamp = text
     by_id = {indexed.id: indexed for indexed in found}
     for run, task, attempt, tag, job_id, place, failed, runs_per_job in connection.execute(query, named):
         head = Submitted(job_id=job_id, failed=failed, runs_per_job=runs_per_job)

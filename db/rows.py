@@ -196,9 +196,17 @@ class RunRow:
         return verdict_of(self.state, self.reason, self.since, self.node)
 
     @property
+    def active(self) -> bool:
+        """Whether it is under way: its state says so."""
+        return self.state in _ACTIVE
+
+    @property
     def progress(self) -> float | None:
         """The trained part, from 0 to 1."""
         return min(1.0, (self.step or 0) / self.steps) if self.steps else None
+
+
+_ACTIVE = frozenset(str(state) for state in State if state.active)
 
 
 def verdict_of(state: str, reason: str, since: float, node: str | None) -> Verdict:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from attnctl.cli import context
 from attnctl.lifecycle import launch_failures
+from attnctl.lifecycle.state import State
 from attnctl.settings.config import Config
 from attnctl.spec import NO_MODULE
 from attnctl.values import SpecError
@@ -35,7 +36,7 @@ class Snapshot:
     @property
     def active(self) -> int:
         """The number of active runs."""
-        return sum(row.verdict.state.active for row in self.rows)
+        return sum(row.active for row in self.rows)
 
     def row(self, run_id: str) -> RunRow:
         """The run of that id; raises SpecError when the index does not have it, as before it has a spec."""
@@ -71,7 +72,9 @@ def take(config: Config, index: Index, ids: Sequence[str] | None, *, alone: bool
                 row.seed,
             )
         )
-    bad_nodes = launch_failures.by_node({row.id: row.verdict for row in rows}, config.workspace.root)
+    bad_nodes = launch_failures.by_node(
+        {row.id: row.verdict for row in rows if row.state == State.LAUNCH_FAILED}, config.workspace.root
+    )
     return Snapshot(rows, unavailable, time(), tuple(bad_nodes))
 
 
@@ -149,7 +152,7 @@ def row_json(row: RunRow) -> dict[str, Any]:
 
 def seconds_left(row: RunRow) -> float | None:
     """The time that a running run still needs at its present speed; None when that is not known."""
-    if not row.verdict.state.active or not row.step or not row.steps or not row.images_per_s:
+    if not row.active or not row.step or not row.steps or not row.images_per_s:
         return None
     batch = row.recipe["batch"]
     assert isinstance(batch, int)  # by the recipe's declaration

@@ -73,7 +73,7 @@ def cells(row: RunRow, at: float) -> list[str]:
 
 def _why(row: RunRow) -> str:
     """Why it is in its state."""
-    partial = "starts from weights that fit only partly" if Start.of(row.init).partial else ""
+    partial = "starts from weights that fit only partly" if row.init and Start.of(row.init).partial else ""
     return row.reason or row.problem or row.alarm or partial
 
 
@@ -102,8 +102,8 @@ def _sentences(now: Snapshot) -> list[str]:
 
 def _without_feeder(rows: Sequence[RunRow]) -> list[str]:
     """What to type if runs wait to be submitted, and none of the others has a job that does it."""
-    waiting = sum(row.verdict.state is State.WAITING for row in rows)
-    if not waiting or any(row.verdict.state.active and row.verdict.state is not State.WAITING for row in rows):
+    waiting = sum(row.state == State.WAITING for row in rows)
+    if not waiting or any(row.active and row.state != State.WAITING for row in rows):
         return []
     runs = f"{quantity(waiting, 'run')} {plural(waiting, 'waits', 'wait')}"
     return [f"{runs} to be submitted, but none of these runs has a job that does it: attnctl feed --watch"]

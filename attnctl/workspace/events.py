@@ -7,10 +7,10 @@ attempt ended read its beginning and its end (`read_ends`).
 from __future__ import annotations
 
 import contextlib
-import math
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from math import isfinite
 from pathlib import Path
 from typing import Any, BinaryIO, TypeGuard
 
@@ -87,12 +87,12 @@ class Summary:
             self.heartbeat = at if self.heartbeat is None else max(at, self.heartbeat)
         if is_integer(step):
             self.step = step
-        if kind == Event.METRICS:
-            return self._measured(event, at)
-        if kind == Event.PROGRESS:
+        if kind == Event.PROGRESS:  # most events are
             self._numbers(event, "loss", "images_per_s", "waited", "cores")
             if isinstance(used := event.get("used"), dict):
                 self.used = {name: float(value) for name, value in used.items() if is_number(value)}
+        elif kind == Event.METRICS:
+            return self._measured(event, at)
         elif kind == Event.MODEL:
             self._described(event)
         elif kind == Event.RESUMED and is_integer(step):
@@ -114,7 +114,10 @@ class Summary:
 
     def _numbers(self, values: Mapping[str, Any], *names: str) -> None:
         for name in names:
-            if is_number(value := values.get(name)):
+            value = values.get(name)
+            if type(value) is float and isfinite(value):  # as nearly all are
+                setattr(self, name, value)
+            elif value is not None and is_number(value):
                 setattr(self, name, float(value))
 
     def _described(self, event: Mapping[str, Any]) -> None:
@@ -223,7 +226,7 @@ def _ending(stream: BinaryIO) -> list[bytes]:
 
 def is_number(value: Any) -> TypeGuard[int | float]:
     """Whether a value is a finite number that fits a column; booleans are not."""
-    return (type(value) is float and math.isfinite(value)) or is_integer(value)
+    return (type(value) is float and isfinite(value)) or is_integer(value)
 
 
 def is_integer(value: Any) -> TypeGuard[int]:

@@ -17,6 +17,8 @@ SETTLED = 120.0
 """Seconds since the last change after which a stamp counts: clocks of a cluster and its file server differ by less."""
 
 _GONE = "-"
+_GROWS = "*"
+"""Stands for the state of a log that may grow; no file has this state, so that `unchanged` is false."""
 
 _ATTEMPTS = RunDir(Path(), Path()).attempts_folder.name
 _OBSERVED = Attempt(Path(), 1).observed.name
@@ -55,6 +57,26 @@ def unchanged(folder: str, stamp: str) -> bool:
     """Whether the files in a run's folder are as they were when it got this stamp."""
     lines = (line.partition("\t") for line in stamp.split("\n"))
     return stamp != "" and all(_state(f"{folder}/{path}") == state for path, _, state in lines)
+
+
+def growing(stamp: str, now: float) -> str:
+    """The stamp of a run that trains, which says nothing of its newest log; empty if that proves nothing.
+
+    stamp: as `of` gave it before the run was read. now: Unix seconds
+    """
+    lines = [line.partition("\t") for line in stamp.split("\n")]
+    logs = {tuple(map(int, path.split("/")[1:3])): path for path, _, _ in lines if path.endswith(f"/{_EVENTS}")}
+    if not logs:
+        return ""
+    newest = logs[max(logs)]
+    rest = [f"{path}\t{state}" for path, _, state in lines if path != newest]
+    return "\n".join([*rest, f"{newest}\t{_GROWS}"]) if is_settled("\n".join(rest), now) else ""
+
+
+def only_grown(folder: str, stamp: str) -> bool:
+    """Whether nothing in a run's folder has changed since it got this stamp of `growing`, but for its newest log."""
+    rest, _, last = stamp.rpartition("\n")
+    return last.endswith(_GROWS) and unchanged(folder, rest)
 
 
 def is_settled(stamp: str, now: float) -> bool:

@@ -6,10 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from attnctl.db import open_index
+from attnctl.db import open_index, rebuild
 from attnctl.db.refresh import is_empty
+from attnctl.files import write_atomic
+from attnctl.lifecycle.state import ABSENT
 from attnctl.workspace.layout import Workspace
-from attnctl.workspace.records import Sweep, WaitingRun
+from attnctl.workspace.records import Observed, Sweep, WaitingRun
 from attnctl.workspace.waiting import write
 from tests.db import opened, written
 
@@ -109,6 +111,100 @@ def test_a_failed_run_that_has_just_changed_is_read_at_each_refresh(tmp_path: Pa
         with open_index(workspace) as index, opened.under(workspace.runs) as paths:
             index.refresh()
         assert paths
+
+
+def _training(workspace: Workspace, word: str | None = "RUNNING") -> str:
+    """A run that has trained for a while, and is in the index. word: what the scheduler says of it."""
+    written.submit(workspace, [FIRST])
+    written.append(workspace, FIRST.id, [written.model_event(), written.progress_event(5)])
+    if word is not None:
+        written.observe(workspace, FIRST.id, word)
+    written.age(workspace)
+    written.append(workspace, FIRST.id, [written.progress_event(6)])  # a moment ago
+    with open_index(workspace) as index:
+        index.refresh()
+        assert index.runs()[0].state == "running"
+    return FIRST.id
+
+
+def test_of_a_run_that_trains_only_the_log_is_read_again(tmp_path: Path) -> None:
+    workspace = Workspace(tmp_path)
+    run = _training(workspace)
+    log = written.append(workspace, run, [written.progress_event(12), written.metrics_event(1, 70.0)])
+    with open_index(workspace) as index, opened.under(workspace.runs) as paths:
+        index.refresh()
+        (row,) = index.runs()
+    assert paths == [str(log)]
+    assert (row.state, row.step, row.metrics["top1"]) == ("running", 10, 70.0)
+    with open_index(workspace) as index, rebuild(workspace) as again:
+        assert written.contents(index) == written.contents(again)
+
+
+@pytest.mark.parametrize("word", ["RUNNING", None])
+def test_a_run_that_trained_is_read_again_once_anything_but_its_log_changes(word: str | None, tmp_path: Path) -> None:
+    workspace = Workspace(tmp_path)
+    run = _training(workspace, word)
+    with open_index(workspace) as index:
+        written.append(workspace, run, [written.progress_event(12)])
+        index.refresh()
+        assert index.states([run])[run].state == "running"
+        written.observe(workspace, run, "TIMEOUT", at=written.NOW + 50)
+        index.refresh()
+        assert index.states([run])[run].state == "timeout"
+        written.leave(workspace, run, "completed")
+        index.refresh()
+        assert index.states([run])[run].state == "completed"
+
+
+def test_a_run_that_the_scheduler_does_not_show_is_judged_by_its_log_each_time(tmp_path: Path) -> None:
+    workspace = Workspace(tmp_path)
+    written.submit(workspace, [FIRST])
+    written.append(workspace, FIRST.id, [written.model_event(), written.progress_event(5)])
+    seen = Observed(at=written.NOW + 2, job_id="77_0", word=ABSENT, source="squeue", logged=10**6)
+    write_atomic(workspace.run(FIRST.id).attempt(1).observed / "1.json", seen.encode())
+    written.age(workspace)
+    written.append(workspace, FIRST.id, [written.progress_event(6)])
+    with open_index(workspace) as index:
+        index.refresh()
+        assert index.runs()[0].reason == ""
+        written.append(workspace, FIRST.id, b" " * 10**6 + b"\n")
+        index.refresh()
+        assert index.runs()[0].reason == "SLURM does not show its job, but its event log grows"
+
+
+def test_a_run_that_starts_over_says_so_although_only_its_log_has_grown(tmp_path: Path) -> None:
+    workspace = Workspace(tmp_path)
+    run = _training(workspace)
+    written.append(workspace, run, [{"kind": "restarted", "t": written.NOW + 12, "lost": 20}])
+    with open_index(workspace) as index:
+        index.refresh()
+        assert index.runs()[0].reason == "it started over: its checkpoint of step 20 was gone"
+
+
+def test_a_log_that_was_exchanged_while_it_grew_is_read_from_its_beginning(tmp_path: Path) -> None:
+    workspace = Workspace(tmp_path)
+    run = _training(workspace)
+    log = workspace.run(run).attempt(1).incarnation(0).events
+    log.write_bytes(written.encoded([written.model_event(), written.progress_event(2), written.metrics_event(3, 50.0)]))
+    with open_index(workspace) as index, rebuild(workspace) as again:
+        index.refresh()
+        assert index.runs()[0].epoch == 3
+        assert written.contents(index) == written.contents(again)
+
+
+def test_a_job_that_is_found_while_its_run_trains_is_in_the_index(tmp_path: Path) -> None:
+    workspace = Workspace(tmp_path)
+    written.submit(workspace, [FIRST], job_id=None)
+    written.append(workspace, FIRST.id, [written.model_event(), written.progress_event(5)])
+    written.observe(workspace, FIRST.id, "RUNNING")
+    written.age(workspace)
+    with open_index(workspace) as index:
+        index.refresh()
+        assert index.runs()[0].job_id is None
+        submission = workspace.submission("tag1")
+        submission.write_bytes(submission.read_bytes().replace(b'"job_id": null', b'"job_id": "77"'))
+        index.refresh()
+        assert index.runs()[0].job_id == "77_0"
 
 
 def test_a_new_submission_of_a_failed_run_shows_before_its_folder_changes(tmp_path: Path) -> None:

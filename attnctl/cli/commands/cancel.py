@@ -50,7 +50,7 @@ def cancel(
         ids = run_selection.target(config.workspace, target).runs
         if kept.given:
             ids = meeting(config.workspace, take(config, index, ids).rows, kept)
-        active = {row.id for row in take(config, index, ids).rows if row.verdict.state.active}
+        active = {row.id for row in take(config, index, ids).rows if row.active}
         waits = set(waiting_list.of(config.workspace, ids))
         if active | waits and not yes:
             _confirm(len(active | waits), target)

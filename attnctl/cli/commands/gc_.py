@@ -64,7 +64,7 @@ def _waste(config: Config, now: Snapshot, finished: int, unfinished: int) -> Ite
 
     workspace = config.workspace
     for row in now.rows:
-        if row.verdict.state.active:
+        if row.active:
             continue
         run = workspace.run(row.id)
         completed = row.verdict.state is State.COMPLETED

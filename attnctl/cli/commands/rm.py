@@ -122,7 +122,7 @@ def _check_idle(now: Snapshot, kept: Collection[str], target: str) -> None:
     """Raise SpecError while one of the runs is active, or if that is unknown."""
     if now.unavailable:
         raise SpecError(f"{now.unavailable}; it is unknown which runs are active, so nothing is removed")
-    active = [row.id for row in now.rows if row.verdict.state.active and row.id not in kept]
+    active = [row.id for row in now.rows if row.active and row.id not in kept]
     if active == [target]:
         raise SpecError(f"run {target} is active; run `attnctl cancel {target}` first")
     if active:

@@ -70,7 +70,7 @@ def _look(config: Config, index: Index, request: Request) -> _Look:
     gathered = gather(index, request)
     behind = set(gathered.report.runs())
     rows = [row for row in now.rows if row.id in behind]
-    return _Look(gathered, totals(rows), any(row.verdict.state.active for row in rows), now.unavailable or "", now.at)
+    return _Look(gathered, totals(rows), any(row.active for row in rows), now.unavailable or "", now.at)
 
 
 def _tell(look: _Look, written: str, told: set[str]) -> None:

@@ -183,7 +183,7 @@ def gather(config: Config, request: ResumeRequest) -> ResumePlan:
 
 def _is_being_cancelled(workspace: Workspace, row: RunRow) -> bool:
     """Whether its newest attempt is active although its cancellation was accepted."""
-    if not row.verdict.state.active or row.attempt is None:
+    if not row.active or row.attempt is None:
         return False
     try:
         cancel = Cancel.read(workspace.run(row.id).attempt(row.attempt).cancel)

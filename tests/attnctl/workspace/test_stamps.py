@@ -56,6 +56,43 @@ def test_a_stamp_shows_each_change_of_what_a_state_depends_on(
     assert stamps.of(run) != stamp
 
 
+@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
+def test_the_stamp_of_a_run_that_trains_shows_each_change_but_that_its_newest_log_grows(
+    change: Callable[[Workspace, RunDir], object], tmp_path: Path
+) -> None:
+    workspace, run = _failed(tmp_path)
+    written.append(workspace, run.id, [written.progress_event(2)])
+    assert not stamps.is_settled(stamps.of(run), time.time())
+    stamp = stamps.growing(stamps.of(run), time.time())
+    assert stamps.only_grown(str(run.path), stamp)
+    assert not stamps.unchanged(str(run.path), stamp), "whether it has grown is not known"
+    change(workspace, run)
+    only_log = change is CHANGES["a log that grows"]
+    assert stamps.only_grown(str(run.path), stamp) is only_log
+
+
+def test_only_the_newest_log_may_grow(tmp_path: Path) -> None:
+    workspace, run = _failed(tmp_path)
+    for number, restart in ((1, 9), (1, 10), (2, 0)):
+        written.append(workspace, run.id, [written.model_event()], number=number, restart=restart)
+    written.age(workspace)
+    stamp = stamps.growing(stamps.of(run), time.time())
+    written.append(workspace, run.id, [written.progress_event(3)], number=2)
+    assert stamps.only_grown(str(run.path), stamp)
+    written.append(workspace, run.id, [written.progress_event(3)], restart=10)
+    assert not stamps.only_grown(str(run.path), stamp)
+
+
+def test_a_run_of_which_more_than_the_log_has_just_changed_has_no_stamp(tmp_path: Path) -> None:
+    workspace, run = _failed(tmp_path)
+    written.leave(workspace, run.id, "error")
+    assert stamps.growing(stamps.of(run), time.time()) == ""
+    assert stamps.growing(stamps.of(run), time.time() + stamps.SETTLED + 1)
+    assert stamps.growing("", time.time()) == ""
+    assert not stamps.only_grown(str(run.path), "")
+    assert not stamps.only_grown(str(run.path), stamps.of(run))
+
+
 def test_a_run_that_has_just_changed_is_not_settled(tmp_path: Path) -> None:
     workspace, run = _failed(tmp_path)
     written.append(workspace, run.id, [written.progress_event(3)])
