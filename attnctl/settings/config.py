@@ -8,7 +8,7 @@ import shlex
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, get_type_hints
+from typing import Any, Literal, get_type_hints
 
 from attnctl import datasets, lines, own_data, ownership
 from attnctl.datasets import own
@@ -42,8 +42,8 @@ __all__ = [
 
 FILE_NAME = "attnctl.toml"
 VARIABLE = "ATTNCTL_WORKSPACE"
-AUTO = "auto"
-"""The time limit that follows from the estimated time of the runs."""
+AUTO: Literal["auto"] = "auto"
+"""The time limit that follows from the estimated time of the runs, or the runs per GPU that follow from measurement."""
 
 _SHOWN, _LONGEST = 3, 120
 """So many settings, and so many characters of each, are named in an error."""
@@ -74,7 +74,7 @@ class SlurmOptions:
     mem: str | None = None
     time: str | None = None
     parallel: int | None = None
-    runs_per_gpu: int | None = None
+    runs_per_gpu: int | Literal["auto"] | None = None
     setup: tuple[str, ...] = ()
     command_prefix: tuple[str, ...] = ()
     python: str | None = None
@@ -127,7 +127,11 @@ class SlurmOptions:
         chosen: dict[str, Any] = {
             name: record[name]
             for name in (names if isinstance(names, list) else ())
-            if name in _COMMAND_OPTIONS and type(record.get(name)) is (int if name in _NUMBERS else str)
+            if name in _COMMAND_OPTIONS
+            and (
+                type(record.get(name)) is (int if name in _NUMBERS else str)
+                or (name, record.get(name)) == ("runs_per_gpu", AUTO)
+            )
         }
         values = record.get("from_environment")
         inherited = {
@@ -456,6 +460,10 @@ class _Reader(SectionReader):
                 checked[key] = self._words(value, section, key)
             elif key == "gpus_per_node":
                 checked["gpu_type"], checked[key] = self._gpus(value, section)
+            elif key == "runs_per_gpu" and isinstance(value, str):
+                if value != AUTO:
+                    raise self.error(section, key, f'is {value!r}; it must be a whole number, or "auto"')
+                checked[key] = AUTO
             elif key in _NUMBERS:
                 checked[key] = self.typed(value, int, section, key)
                 if checked[key] < 1:
@@ -562,7 +570,7 @@ class _RuleReader(_Reader):
     def line(self, section: str, key: str) -> int:
         """The line number of a key, or of the rule. section: that of the rules, or a table of the rule."""
         inner = section.removeprefix(self.section).split(".")
-        path = (*self.section.split("."), self.index, *filter(None, (*inner, key)))
+        path: list[str | int] = [*self.section.split("."), self.index, *filter(None, (*inner, key))]
         return lines.line_of(self.source, path)
 
     def located(self, section: str, key: str, text: str) -> ConfigError:

@@ -19,7 +19,8 @@ TEMPLATE = """\
 # mem = "64G"                # per node; or mem-per-cpu in [slurm.extra]
 # time = "1-00:00:00"        # as in SLURM: minutes, HH:MM:SS or D-HH:MM:SS; "auto" estimates it
 # parallel = 16              # concurrent runs of one sweep
-# runs_per_gpu = 4           # runs that train at the same time in one job and share its GPUs; on CPUs, its cores
+# runs_per_gpu = 4           # runs that train at the same time in one job and share its GPUs; on CPUs, its cores;
+#                            # "auto" measures how many are worth it
 # setup = ["module load cuda/12.4", "source ~/env.sh"]     # shell lines run before the training; a
 #                            # failing one ends the job, unless it ends with || true
 # command_prefix = "apptainer exec --nv --bind /data torch.sif"    # words before the command of each process

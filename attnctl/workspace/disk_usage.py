@@ -57,6 +57,7 @@ def shared(workspace: Workspace) -> dict[str, Usage]:
         workspace.datasets,
         workspace.bench,
         workspace.trials_folder,
+        workspace.packing_folder,
         workspace.imports_folder,
         workspace.notices,
         workspace.annotations,

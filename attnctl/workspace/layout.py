@@ -30,6 +30,7 @@ Jobs write these files and the database only indexes them, so the folders alone 
     bench/<what and how>.json                 Speed: the newest measurement of one network under the same conditions
     trials/<run and machine>.json             Trial: the newest speed that `attnctl try` measured of a run on a machine
     trials/<tag>/                             requests and answers of `attnctl try --run-on slurm`, temporary
+    packing/<what and how>.json               Packing: how many runs share a job: `attnctl.lifecycle.packing`
     imports/<hash>.json                       ImportedFile: numbers measured or published elsewhere, by their content
     annotations/{runs,sweeps}/<name>.json     names, tags and notes: see `attnctl.workspace.user_notes`
     doctor/<tag>/                             answers of the ranks of `attnctl doctor --job`, temporary
@@ -325,6 +326,15 @@ class Workspace:
     def trials_folder(self) -> Path:
         """The folder of the speeds that trials measured."""
         return self.root / "trials"
+
+    @property
+    def packing_folder(self) -> Path:
+        """The folder of what was measured about runs that share a device."""
+        return self.root / "packing"
+
+    def packing(self, name: str) -> Path:
+        """One of these records."""
+        return self.packing_folder / f"{name}.json"
 
     @property
     def imports_folder(self) -> Path:

@@ -105,7 +105,7 @@ def _folders(workspace: Workspace) -> Iterator[Path]:
     folders = [workspace.root, workspace.runs, *([workspace.checkpoints_root] if workspace.checkpoints_root else [])]
     folders += [workspace.submissions, workspace.sweeps, workspace.weights_folder, workspace.code, workspace.sources]
     folders += [workspace.bench, workspace.trials_folder, workspace.imports_folder, workspace.notices]
-    folders += [workspace.waiting_folder, workspace.datasets]
+    folders += [workspace.waiting_folder, workspace.datasets, workspace.packing_folder]
     return (folder for folder in folders if folder.is_dir())
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 from dataclasses import dataclass
 
@@ -36,6 +37,20 @@ def gpus() -> list[str]:
         return []
     lines = [line for line in done.stdout.splitlines() if line.startswith("GPU ")]
     return [str(number) for number in range(len(lines))] if done.returncode == 0 else []
+
+
+def memory() -> list[tuple[int, int]]:
+    """The used and the total MB of each usable GPU, whatever processes use it; none where nvidia-smi does not say."""
+    devices = gpus()
+    command = ["nvidia-smi", "--query-gpu=memory.used,memory.total", "--format=csv,noheader,nounits"]
+    try:
+        done = subprocess.run(
+            [*command, f"--id={','.join(devices)}"], capture_output=True, text=True, timeout=20, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return []
+    found = [re.fullmatch(r"\s*(\d+),\s*(\d+)\s*", line) for line in done.stdout.splitlines()]
+    return [(int(line[1]), int(line[2])) for line in found if line is not None] if devices else []
 
 
 def cores() -> int:

@@ -25,11 +25,13 @@ from attnctl.jobs.local import gpu_slots
 from attnctl.jobs.packed.claims import Claims
 from attnctl.jobs.packed.places import Places
 from attnctl.jobs.packed.step import Command, Step, command_of_worker, hold
+from attnctl.jobs.packed.watch import Watch
 from attnctl.jobs.runtime.rank import Worker
 from attnctl.jobs.slurm import steps
 from attnctl.jobs.submission import feed, guard
 from attnctl.settings import config
 from attnctl.values import SpecError
+from attnctl.workspace import submissions
 from attnctl.workspace.layout import Workspace
 from attnctl.workspace.records import RecordError, Submission
 
@@ -53,8 +55,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return 0
         settings = config.submitted(root, options.tag, options.settings)
         job = Worker.from_environment(os.environ, 0)
-        places = Places(max(1, submission.runs_per_job), options.gpus, gpu_slots.gpus() if options.gpus else ())
-        supervisor = Supervisor(settings, submission, job, stop, places, srun=options.srun, digest=options.settings)
+        count = max(1, submission.runs_per_job)
+        places = Places(count, options.gpus, gpu_slots.gpus() if options.gpus else ())
+        watch = None
+        if options.auto:
+            own = submissions.tasks_of(settings.workspace, submission, int(job.job_id.rpartition("_")[2]))
+            watch = Watch(settings.workspace, count, job.restart, own)
+        supervisor = Supervisor(
+            settings, submission, job, stop, places, srun=options.srun, digest=options.settings, watch=watch
+        )
         supervisor.train()
         supervisor.finish()
     except (RecordError, SpecError) as error:
@@ -71,6 +80,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--tag", required=True, help="tag of the submission")
     parser.add_argument("--settings", default="", help="digest of the submission's settings")
     parser.add_argument("--gpus", type=int, default=0, help="GPUs of each run, where SLURM does not manage them")
+    parser.add_argument("--auto", action="store_true", help="measure how many runs are worth it")
     parser.add_argument("srun", nargs="+", help="srun with the options of each step")
     return parser
 
@@ -89,7 +99,8 @@ class _Stop:
 class Supervisor:
     """The runs of one job.
 
-    srun: with the options of each step. digest: of the settings, as the workers get it.
+    srun: with the options of each step. digest: of the settings, as the workers get it. watch: decides how many of the
+    places are used; None for all.
     """
 
     def __init__(
@@ -102,11 +113,12 @@ class Supervisor:
         *,
         srun: Sequence[str],
         digest: str,
+        watch: Watch | None = None,
     ) -> None:
         self._settings, self._submission, self._job, self._stop = settings, submission, job, stop
         self._workspace = settings.workspace
         self._claims = Claims(self._workspace, submission, job.job_id)
-        self._places = places
+        self._places, self._watch = places, watch
         self._deadline = _Deadline(job)
         environ = steps.environment(os.environ) | self._deadline.variables()
         self._command = Command(
@@ -126,18 +138,30 @@ class Supervisor:
         """Train runs until none is left, or until the job is to stop."""
         for task in self._claims.again() if self._job.restart else ():
             self._start(task)
+        if self._watch is not None:
+            self._watch.continues(len(self._running))
         while True:
-            while self._places.free and self._take():
+            while self._may_start() and self._take():
                 pass
             if not self._running:
-                return
+                break
             time.sleep(_INTERVAL)
+            if self._watch is not None and not self._stop.received:
+                self._watch.look(self._running)
             for step in [item for item in self._running if item.ended(stopping=self._stop.received)]:
                 self._running.remove(step)
                 self._places.leave(step.place)
                 self._ended.append(step)
                 self._closing = self._closing or step.interrupted
                 log.info("run %s has ended", step.run)
+                if self._watch is not None:
+                    self._watch.ended(step, len(self._running) + 1)
+        if self._watch is not None:
+            self._watch.finish()
+
+    def _may_start(self) -> bool:
+        """Whether a place is free, and one more run is worth it as far as is known."""
+        return self._places.free and (self._watch is None or self._watch.allows(len(self._running)))
 
     def _take(self) -> bool:
         """Take the next run and start it; whether there was one."""

@@ -12,7 +12,7 @@ from attnctl.jobs.slurm import steps
 from attnctl.jobs.submission import code_snapshot, guard
 from attnctl.jobs.submission.shared_job import shares_devices
 from attnctl.settings import gpu_request, memory_request, sbatch_options, srun_options
-from attnctl.settings.config import Config, SlurmOptions
+from attnctl.settings.config import AUTO, Config, SlurmOptions
 from attnctl.settings.sbatch_options import bare, given, removed
 from attnctl.values import SpecError
 from attnctl.workspace.records import Resources
@@ -78,7 +78,8 @@ def _step(options: SlurmOptions, resources: Resources, cpus: int | None) -> list
     """The supervisor's options, and the command that starts a run as a step; it adds the memory and the worker."""
     step = steps.options(resources.world, shares=shares_devices(options, resources))
     unmanaged = resources.gpus_per_node if gpu_request.read(options).option is None else 0
-    return [*([f"--gpus={unmanaged}"] if unmanaged else []), "--", "srun", *step, *_srun(options, cpus)]
+    measured = ["--auto"] if options.runs_per_gpu == AUTO else []
+    return [*([f"--gpus={unmanaged}"] if unmanaged else []), *measured, "--", "srun", *step, *_srun(options, cpus)]
 
 
 def _setup(config: Config, options: SlurmOptions, tag: str, module: str, *, shared: bool) -> list[str]:

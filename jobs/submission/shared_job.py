@@ -6,19 +6,37 @@ script starts no training, but the supervisor (`attnctl.jobs.packed`), which sta
 
 from __future__ import annotations
 
-from attnctl.settings import srun_options
-from attnctl.settings.config import SlurmOptions
+from collections.abc import Iterable
+from dataclasses import replace
+
+from attnctl.lifecycle import packing
+from attnctl.settings import gpu_request, srun_options
+from attnctl.settings.config import AUTO, SlurmOptions
 from attnctl.settings.sbatch_options import removed
+from attnctl.spec import RunSpec
 from attnctl.values import SpecError
+from attnctl.workspace.layout import Workspace
 from attnctl.workspace.records import Resources
+
+
+def gpu_type(options: SlurmOptions) -> str:
+    """The type of GPU that the settings ask for; empty if any will do."""
+    return gpu_request.read(options).kind or ""
+
+
+def room(workspace: Workspace, options: SlurmOptions, resources: Resources, specs: Iterable[RunSpec]) -> SlurmOptions:
+    """The options with a number of runs per GPU: of `auto`, that for which a job of these runs asks for room."""
+    if options.runs_per_gpu != AUTO:
+        return options
+    return replace(options, runs_per_gpu=packing.room(workspace, specs, resources, gpu_type(options)))
 
 
 def runs_per_job(options: SlurmOptions, resources: Resources, runs: int, base: str = "") -> int:
     """How many of these runs share a job; 0 if each gets one of its own. base: the run that they wait for.
 
-    Raises SpecError if the settings ask for what such a job cannot do.
+    options: with a number of runs per GPU. Raises SpecError if the settings ask for what such a job cannot do.
     """
-    places = options.runs_per_gpu or 1
+    places = int(options.runs_per_gpu or 1)
     most = min(places, options.parallel or places)
     if most < 2 or runs < 2 or base:  # a run that waits for another one must be able to give its job back
         return 0

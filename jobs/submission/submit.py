@@ -32,12 +32,12 @@ from attnctl.jobs.submission import array_size, code_snapshot, guard, waiting_li
 from attnctl.jobs.submission.array_size import NoPlaceError, SubmitError
 from attnctl.jobs.submission.reserve import Reservation, new_tag, reserve
 from attnctl.jobs.submission.script import compose, requeue_option
-from attnctl.jobs.submission.shared_job import runs_per_job
+from attnctl.jobs.submission.shared_job import gpu_type, room, runs_per_job
 from attnctl.jobs.submission.waiting_list import Postponed, PutOff
 from attnctl.lifecycle import base_run
 from attnctl.lifecycle.base_run import BaseRun
 from attnctl.settings import memory_request
-from attnctl.settings.config import Config, SlurmOptions
+from attnctl.settings.config import AUTO, Config, SlurmOptions
 from attnctl.settings.job_shape import JobShape, grouped
 from attnctl.spec import RunSpec
 from attnctl.units import quantity
@@ -194,7 +194,8 @@ class _Sender:
     def submit(self, waiting: Sequence[tuple[str, dict[str, Any]]]) -> Submitted:
         """Submit as many runs as fit into one array. waiting: run id and spec as JSON values."""
         if self.where == "slurm":
-            self.runs_per_job = runs_per_job(self.options, self.resources, len(waiting), self.base)
+            options = room(self.workspace, self.options, self.resources, self.specs)
+            self.runs_per_job = runs_per_job(options, self.resources, len(waiting), self.base)
         each = max(1, self.runs_per_job)
         array = list(waiting[: self.max_array * each])
         tag = new_tag()
@@ -333,6 +334,7 @@ def recorded_options(config: Config, options: SlurmOptions, resources: Resources
         recorded
         | ({"mem": f"{memory}M"} if memory and options.mem is None else {})
         | ({"time": options.time} if options.auto_time else {})
+        | ({"gpu_type": gpu_type(options)} if options.runs_per_gpu == AUTO else {})
         | {"from_command": names, "from_environment": recorded["from_environment"] | left_open}
     )
 

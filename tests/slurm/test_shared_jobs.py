@@ -4,9 +4,11 @@ import subprocess
 
 import pytest
 
+from attnctl.jobs.packed.growth import SAMPLES, THRESHOLD
 from attnctl.jobs.slurm.cancel import cancel
 from attnctl.jobs.submission.submit import Submitted
-from attnctl.workspace.records import Resources, read_events
+from attnctl.lifecycle import packing
+from attnctl.workspace.records import Request, Resources, read_events
 from tests.slurm.real_cluster import Cluster, slurm, wait
 from tests.slurm.test_real_training import LONG, TINY, Specs, started
 
@@ -71,3 +73,29 @@ def test_a_run_that_exceeds_its_memory_leaves_the_others_alone(cluster: Cluster,
     done = cluster.submit([*small, *large], Resources(minutes=30), mem="1500M", runs_per_gpu=2)
     cluster.until(done, lambda states: states == ["completed", "out of memory"])
     assert "memory limit" in cluster.verdicts(done)[1].reason
+
+
+def test_auto_starts_a_second_run_once_the_first_is_measured_and_keeps_what_it_gave(
+    cluster: Cluster, make_specs: Specs
+) -> None:
+    specs = make_specs(3, **LONG)
+    options = {"mem": "1500M", "runs_per_gpu": "auto", "parallel": 2, "partition": "low"}
+    done = cluster.submit(specs, Resources(minutes=30), **options)
+    workspace = cluster.config.workspace
+    name = packing.key(specs[0], Resources())
+    wait(lambda: packing.read(workspace, name) is not None, lambda: cluster.logs(done))
+    found = packing.read(workspace, name)
+    assert found is not None
+    # What a second run gives is up to the machine; the decision is not.
+    assert len(found.gains) == 1
+    assert (found.number, found.asked) == (2 if found.gains[0] >= THRESHOLD else 1, 2)
+    first, second = (
+        list(read_events(cluster.attempt(done.tasks[k][0]).incarnation(0).events.read_bytes())) for k in (0, 1)
+    )
+    speeds = [item["t"] for item in first if "images_per_s" in {**item, **item.get("values", {})}]
+    assert sum(at < second[0]["t"] for at in speeds) > SAMPLES, "the first was measured alone"
+    request = Request.read(cluster.attempt(specs[0].id).request)
+    assert request is not None
+    assert packing.of_attempt(workspace, specs[0], request) == found
+    assert cancel(workspace, cluster.placed(done)).refused == {}
+    cluster.until(done, lambda states: states == ["cancelled"] * 3)

@@ -11,13 +11,15 @@ from attnctl.cli import context, learning_curve, output, run_selection, sweep_re
 from attnctl.cli.commands.diff import fields
 from attnctl.cli.refresh import row_json
 from attnctl.files import read_regular
+from attnctl.lifecycle import packing
 from attnctl.lifecycle.run_history import Histories
 from attnctl.lifecycle.state import rules_of
 from attnctl.metrics import BY_KEY, DECIDING
+from attnctl.spec import RunSpec
 from attnctl.units import clock, duration, energy, memory, size
 from attnctl.values import comma_join, first_of, format_value
 from attnctl.workspace import evaluations, user_notes
-from attnctl.workspace.layout import Attempt, Incarnation, RunDir
+from attnctl.workspace.layout import Attempt, Incarnation, RunDir, Workspace
 from attnctl.workspace.records import Cancel, Event, Record, RecordError, Request, read_events
 
 R = TypeVar("R", bound=Record)
@@ -41,7 +43,7 @@ def show(
     """
     opened = run_selection.open_run(run)
     now, row, folder, spec = opened.now, opened.row, opened.folder, opened.spec
-    attempts = [_attempt(attempt) for attempt in folder.attempts()]
+    attempts = [_attempt(opened.config.workspace, spec, attempt) for attempt in folder.attempts()]
     files = _files(folder)
     annotation = _annotation(opened)
     if as_json:
@@ -150,12 +152,14 @@ def _section(title: str, values: dict[str, str]) -> None:
     output.pairs({f"  {name}" if title else name: value for name, value in values.items()})
 
 
-def _attempt(attempt: Attempt) -> dict[str, Any]:
+def _attempt(workspace: Workspace, spec: RunSpec, attempt: Attempt) -> dict[str, Any]:
     """The content of an attempt's folder, as JSON values."""
     request, cancel = _record(Request, attempt.request), _record(Cancel, attempt.cancel)
+    measured = packing.of_attempt(workspace, spec, request) if request is not None else None
     return {
         "attempt": attempt.number,
         "request": vars(request) if request is not None else None,
+        "packing": measured.words() if measured is not None else None,
         "owner": _owner(attempt),
         "cancel": vars(cancel) if cancel is not None else None,
         "observed": [vars(item) for item in attempt.observations()],
@@ -196,6 +200,8 @@ def _attempt_lines(record: dict[str, Any]) -> dict[str, str]:
             f"{clock(request['created'])} by {request['user']} on {request['host']}, as {request['tag']}"
         )
         lines["resources"] = f"{request['where']} {resources}"
+        if record["packing"]:
+            lines["runs per GPU"] = record["packing"]
         if rules := rules_of(request["options"]):
             lines["rules"] = "\n".join(rules)
     if record["owner"]:

@@ -13,7 +13,7 @@ from attnctl.cli.commands.logs import newest_log
 from attnctl.cli.resuming.requirements import Requirements
 from attnctl.cli.table_layout import Column
 from attnctl.files import read_end
-from attnctl.lifecycle import usage
+from attnctl.lifecycle import packing, usage
 from attnctl.lifecycle.advice import AdviceContext, about_data, about_gpu, advise
 from attnctl.lifecycle.resume_policy import ResumeScope, decide
 from attnctl.lifecycle.state import ABSENT, UNSEEN, State, first_failure, requested, rules_of
@@ -46,6 +46,7 @@ _RESOURCES = (
     Column("energy", optional=True),
     Column("waits for data", optional=True),
     Column("busy cores", optional=True),
+    Column("runs per GPU", free=True, optional=True),
     Column("rules", free=True, optional=True),
 )
 
@@ -80,6 +81,9 @@ def why(
         own_files=_own_files(config.workspace, spec),
     )
     resources = [_resources(item, used.get(item.attempt.number), head_of) for item in histories]
+    for item, entry in zip(histories, resources, strict=True):
+        measured = packing.of_attempt(config.workspace, spec, item.request)
+        entry["packing"] = measured.words() if measured is not None else None
     advice = " ".join(filter(None, (advise(row.verdict, known), _about_use(resources))))
     failing = row.verdict.state not in {State.COMPLETED, State.NEW} and not row.verdict.state.active
     planned = decide(past, config.resume, ResumeScope(named={row.id})) if failing and histories else None
@@ -356,6 +360,7 @@ def _row(item: dict[str, Any]) -> list[str]:
         energy(item["joules"]) if item["joules"] is not None else "",
         _several(item, "waited", lambda value: f"{100 * value:.0f} %"),
         _several(item, "cores_busy", "{:.1f}".format),
+        f"{item['packing']}" if item["packing"] else "",
         "; ".join(item["rules"]),
     ]
 

@@ -19,7 +19,7 @@ from attnctl.workspace import submissions
 from attnctl.workspace.layout import Workspace
 from attnctl.workspace.records import Resources, Where
 
-_OF_COMMAND = ("time", "mem", "partition", "constraint", "account", "qos", "exclude", "parallel", "runs_per_gpu")
+_OF_COMMAND = ("time", "mem", "partition", "constraint", "account", "qos", "exclude", "parallel")
 """The settings that options of the same name override."""
 
 
@@ -123,7 +123,7 @@ def check_partition(options: SlurmOptions) -> None:
 
 def with_options(options: SlurmOptions, asked: ResourceOptions) -> SlurmOptions:
     """The settings for SLURM, overridden by the options of the command."""
-    named = {name: getattr(asked, name) for name in _OF_COMMAND}
+    named = {name: getattr(asked, name) for name in _OF_COMMAND} | {"runs_per_gpu": asked.together}
     return replace(options, **{name: value for name, value in named.items() if value is not None})
 
 

@@ -250,7 +250,7 @@ def _places(config: Config, parts: Sequence[Part], after: str) -> _Places:
     taken = before = 0
     try:
         for destination, runs in parts:
-            places, before = _places_of(config, destination, len(runs), after, before)
+            places, before = _places_of(config, destination, runs, after, before)
             taken += places
     except NoPlaceError as error:
         if not taken:
@@ -263,15 +263,18 @@ def _places(config: Config, parts: Sequence[Part], after: str) -> _Places:
     return _Places(taken, f"{now}; {count - taken} wait, and {_FED}")
 
 
-def _places_of(config: Config, destination: Destination, count: int, after: str, before: int) -> tuple[int, int]:
+def _places_of(
+    config: Config, destination: Destination, runs: Sequence[RunSpec], after: str, before: int
+) -> tuple[int, int]:
     """How many runs of one shape SLURM takes beside so many jobs, and the jobs with those of this shape."""
     from attnctl.jobs.submission import array_size
     from attnctl.jobs.submission.reserve import new_tag
-    from attnctl.jobs.submission.shared_job import runs_per_job
+    from attnctl.jobs.submission.shared_job import room, runs_per_job
     from attnctl.jobs.submission.submit import compose
 
     tag, options, resources = new_tag(), destination.options, destination.resources
-    shared = runs_per_job(options, resources, count, after)
+    count = len(runs)
+    shared = runs_per_job(room(config.workspace, options, resources, runs), resources, count, after)
     each = max(1, shared)
     jobs = before + -(-count // each)
     first = min(jobs, _max_array(destination))
@@ -292,11 +295,11 @@ def _scripts(config: Config, parts: Sequence[Part], after: str) -> list[str]:
 
 def _scripts_of(config: Config, destination: Destination, runs: Sequence[RunSpec], after: str) -> list[str]:
     from attnctl.jobs.submission.reserve import new_tag
-    from attnctl.jobs.submission.shared_job import runs_per_job
+    from attnctl.jobs.submission.shared_job import room, runs_per_job
     from attnctl.jobs.submission.submit import compose
 
     options, resources = destination.options, destination.resources
-    shared = runs_per_job(options, resources, len(runs), after)
+    shared = runs_per_job(room(config.workspace, options, resources, runs), resources, len(runs), after)
     count = -(-len(runs) // max(1, shared))
     most = _max_array(destination) if destination.answering else count
     return [

@@ -57,8 +57,20 @@ class ResourceOptions:
     ] = None
 
     runs_per_gpu: Annotated[
-        int | None, typer.Option(help="Runs that share a job and its GPUs, or its CPU cores.", min=1, max=64)
+        str | None,
+        typer.Option(
+            help="Runs that share a job and its GPUs, or its CPU cores: a number, or auto (measured).", metavar="N|auto"
+        ),
     ] = None
+
+    @property
+    def together(self) -> int | Literal["auto"] | None:
+        """The value of --runs-per-gpu; raises SpecError."""
+        if self.runs_per_gpu is None or self.runs_per_gpu == AUTO:
+            return self.runs_per_gpu
+        if not re.fullmatch("[0-9]{1,2}", self.runs_per_gpu) or not 1 <= int(self.runs_per_gpu) <= 64:
+            raise SpecError(f"--runs-per-gpu is {self.runs_per_gpu!r}; it must be a number from 1 to 64, or auto")
+        return int(self.runs_per_gpu)
 
     def check(self, config: Config) -> None:
         """Raise SpecError for an invalid value."""
@@ -77,6 +89,7 @@ class ResourceOptions:
             parse_time(str(self.time))
         if self.mem is not None:
             parse_memory(self.mem)
+        self.together  # noqa: B018 - raises for an invalid number
         config.profile(self.profile)
         if self.gpus_per_node:
             check_tasks(self.tasks_per_node, self.gpus_per_node)

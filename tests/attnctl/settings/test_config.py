@@ -83,6 +83,7 @@ def test_paths_are_relative_to_the_file(tmp_path: Path) -> None:
         ('[slurm.srun]\ncpu_bind = "no"\n', 2, "cpu_bind is not an option of srun; write cpu-bind"),
         ("[slurm]\ngpus_per_node = -1\n", 2, "gpus_per_node is -1; it must be at least 0"),
         ("[slurm]\ncpus_per_gpu = 0\n", 2, "cpus_per_gpu is 0; it must be at least 1"),
+        ('[slurm]\nruns_per_gpu = "4"\n', 2, "runs_per_gpu is '4'; it must be a whole number, or \"auto\""),
         ('[slurm]\ntime = "soon"\n', 2, "time 'soon' is not SLURM's"),
         ('[slurm]\nsetup = "module load"\n', 2, "setup must be a list"),
         ('[slurm.profiles.big]\nmemory = "1G"\n', 2, "memory is not a key of [slurm.profiles.big]"),

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
+
 import pytest
 
 from attnctl.jobs.submission.script import compose
-from attnctl.jobs.submission.shared_job import runs_per_job
+from attnctl.jobs.submission.shared_job import room, runs_per_job
+from attnctl.lifecycle import packing
+from attnctl.lifecycle.packing import Packing
 from attnctl.settings.config import Config, SlurmOptions
+from attnctl.spec import RunSpec
 from attnctl.values import SpecError
+from attnctl.workspace.layout import Workspace
 from attnctl.workspace.records import Resources
 
 
@@ -80,3 +87,18 @@ def test_memory_per_core_grows_with_the_cores_and_memory_per_gpu_with_the_runs(c
 
 def test_the_steps_of_runs_on_cpus_have_cores_of_their_own(config: Config) -> None:
     assert "srun --nodes=1 --ntasks=1 --exact " in lines(config, SlurmOptions(srun={"mpi": "none"}), Resources())[-1]
+
+
+def test_auto_asks_for_room_for_four_until_a_job_has_measured_more_or_fewer(
+    tmp_path: Path, make_specs: Callable[[int], list[RunSpec]]
+) -> None:
+    workspace, specs = Workspace(tmp_path), make_specs(12)
+    options = SlurmOptions(runs_per_gpu="auto")
+    assert runs_per_job(room(workspace, options, Resources(), specs), Resources(), 12) == 4
+    assert room(workspace, SlurmOptions(runs_per_gpu=3), Resources(), specs).runs_per_gpu == 3
+    found = Packing(number=2, asked=4, gains=[1.5, 1.0], reason="one more does not pay", device="cpu", at=1.0)
+    packing.write(workspace, packing.key(specs[0], Resources()), found)
+    assert runs_per_job(room(workspace, options, Resources(), specs), Resources(), 12) == 2
+    script = lines(Config(workspace=workspace), options, Resources())
+    assert " -m attnctl.jobs.packed.supervisor " in script[-1]
+    assert " --auto -- srun " in script[-1]

@@ -51,6 +51,9 @@ def test_commands_share_the_declarations(name: str) -> None:
         ({"exclude": "n1 n2"}, "--exclude is 'n1 n2'; it must be a list of nodes, such as n1,gpu[3-5]"),
         ({"time": "soon"}, "HH:MM:SS"),
         ({"mem": "lots"}, "memory"),
+        ({"runs_per_gpu": "0"}, "--runs-per-gpu is '0'; it must be a number from 1 to 64, or auto"),
+        ({"runs_per_gpu": "65"}, "it must be a number from 1 to 64, or auto"),
+        ({"runs_per_gpu": "many"}, "it must be a number from 1 to 64, or auto"),
         ({"profile": "big"}, "no profile 'big'"),
         (
             {"gpus_per_node": 4, "tasks_per_node": 2},
@@ -68,7 +71,8 @@ def test_valid_options_are_accepted() -> None:
     ResourceOptions().check(CONFIG)
     ResourceOptions(partition="gpu,gpu-big", constraint="a100&(ib|eth)", time="1-0:00:00", mem="64G").check(CONFIG)
     ResourceOptions(account="lab_1@uni", qos="high-prio", exclude="n1,gpu[3-5,7]").check(CONFIG)
-    ResourceOptions(gpus_per_node=4, tasks_per_node=4).check(CONFIG)
+    ResourceOptions(gpus_per_node=4, tasks_per_node=4, runs_per_gpu="64").check(CONFIG)
+    assert [ResourceOptions(runs_per_gpu=text).together for text in (None, "4", "auto")] == [None, 4, "auto"]
     ResourceOptions(gpus_per_node=0, tasks_per_node=4).check(CONFIG)
 
 
