@@ -123,6 +123,8 @@ def _cells(
     _check_batch(recipe, described)
     fitting.check(recipe, model, described)
     fitting.check_drop_path(recipe, backbone)
+    if not model:
+        fitting.check_input(recipe, backbone, described)
     attended = _attended(module, hyperparameters, network) if module != NO_MODULE else _PLAIN
     return [
         RunSpec(

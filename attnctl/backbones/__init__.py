@@ -18,7 +18,7 @@ from attnctl.backbones.build import build as build
 from attnctl.backbones.build import of_run as of_run
 from attnctl.backbones.places import REPLACE, Part, Placement, combined, find, from_pattern, is_pattern, split, stages
 from attnctl.backbones.table import FOLDER as FOLDER
-from attnctl.backbones.table import canonical, origin
+from attnctl.backbones.table import NO_SE, canonical, origin
 from attnctl.backbones.table import names as names
 from attnctl.sources import plugins
 from attnctl.values import SpecError, comma_join, nearest
@@ -26,7 +26,11 @@ from attnctl.values import SpecError, comma_join, nearest
 
 @dataclass(frozen=True, kw_only=True)
 class Backbone:
-    """A network that attention can be inserted into. input: the side of its input in pixels."""
+    """A network that attention can be inserted into. input: the side of its usual input in pixels.
+
+    smallest: the side of the smallest input. multiple: what a side must be a multiple of. stages: the parts after
+    which the placement `stage` is, if the family does not say it.
+    """
 
     name: str
     family: str
@@ -35,6 +39,9 @@ class Backbone:
     source: str
     light: bool = False
     version: int | str = 1
+    smallest: int = 1
+    multiple: int = 1
+    stages: Sequence[str] = ()
     key: str = ""
     """Of a user's own: what tells two of the same name apart."""
 
@@ -68,7 +75,8 @@ def _described(name: str) -> Backbone:
         found = library.measured(name)
         family = _family(found.network)
         built = origin(name)
-        source = f"{built.partition(':')[0]}, unchanged"
+        changed = "without its own SE" if name.endswith(NO_SE) else "unchanged"
+        source = f"{built.partition(':')[0]}, {changed}"
         light = _is_light(family)
         return Backbone(name=name, family=family, build=built, input=found.input, source=source, light=light)
     row = {key: value for key, value in table.read("backbones.toml")[name].items() if key != "also"}
@@ -109,12 +117,15 @@ def available(family_name: str, parts: Sequence[Part], size: int) -> dict[str, t
             found[name] = place, find(parts, place, "network")
         except SpecError:
             continue  # the family has it, this network does not
-    ends = stages(parts, size)
-    if "stage" not in found and ends:
-        where = "last map at each resolution from a quarter of the input's on"
-        place = Placement(name="stage", after=ends, where=where)
-        found["stage"] = place, find(parts, place, "network")
+    if "stage" not in found:
+        found |= {name: (place, find(parts, place, "network")) for name, place in _stage(stages(parts, size)).items()}
     return found
+
+
+def _stage(ends: Sequence[str]) -> dict[str, Placement]:
+    """The placement `stage` of a network whose stages end with these parts; empty if there are none."""
+    where = "last map at each resolution from a quarter of the input's on"
+    return {"stage": Placement(name="stage", after=tuple(ends), where=where)} if ends else {}
 
 
 def placements(name: str) -> Mapping[str, Placement]:
@@ -126,7 +137,7 @@ def placements(name: str) -> Mapping[str, Placement]:
 def _placements(name: str) -> Mapping[str, Placement]:
     backbone = _described(name)
     if backbone.name in _channels():
-        rows = family(backbone.family)
+        rows = {**family(backbone.family), **_stage(backbone.stages)}
         return {place: rows[place] for place in _channels()[backbone.name]}
     measured = library.measured(name)
     return {place: row for place, (row, _) in available(backbone.family, measured.parts, measured.input).items()}

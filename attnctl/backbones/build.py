@@ -4,29 +4,56 @@ from __future__ import annotations
 
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from attnctl import sources
-from attnctl.backbones.table import canonical, origin
+from attnctl.backbones.table import NO_SE, canonical, origin
 from attnctl.sources import plugins
+from attnctl.values import SpecError
 
 if TYPE_CHECKING:
     from torch import nn
 
 
-def build(name: str, classes: int) -> nn.Module:
-    """The network, newly initialised, with `classes` outputs."""
+def build(name: str, classes: int, size: int = 0) -> nn.Module:
+    """The network, newly initialised, with `classes` outputs.
+
+    size: side of its input in pixels, for those of torchvision that are built for one size; 0 is their usual one.
+    Raises SpecError for a size that the network cannot have.
+    """
     package, _, function = origin(canonical(name)).partition(":")
-    network: nn.Module
-    if package == "timm":
-        network = import_module("timm").create_model(function, pretrained=False, num_classes=classes)
+    if package not in {"timm", "torchvision"}:
+        network: nn.Module = getattr(import_module(package), function)(classes)
         return network
-    if package == "torchvision":
-        # auxiliary classifiers would make the training output differ from the evaluation output
-        extra = {"aux_logits": False, "init_weights": True} if function in {"googlenet", "inception_v3"} else {}
-        network = import_module("torchvision.models").get_model(function, weights=None, num_classes=classes, **extra)
-        return network
-    network = getattr(import_module(package), function)(classes)
+    plain = function.removesuffix(NO_SE)
+    network = _of_timm(plain, classes) if package == "timm" else _of_torchvision(plain, classes, size)
+    if plain != function:
+        from attnctl.backbones.from_torchvision import remove_se
+
+        remove_se(network, plain)
+    return network
+
+
+def _of_timm(function: str, classes: int) -> nn.Module:
+    network: nn.Module = import_module("timm").create_model(function, pretrained=False, num_classes=classes)
+    return network
+
+
+def _of_torchvision(function: str, classes: int, size: int) -> nn.Module:
+    # auxiliary classifiers would make the training output differ from the evaluation output
+    extra: dict[str, Any] = {}
+    if function in {"googlenet", "inception_v3"}:
+        extra = {"aux_logits": False, "init_weights": True}
+    elif size and function.startswith("vit_"):
+        extra = {"image_size": size}
+    elif size and function.startswith("maxvit_"):
+        extra = {"input_size": (size, size)}
+    try:
+        network: nn.Module = import_module("torchvision.models").get_model(
+            function, weights=None, num_classes=classes, **extra
+        )
+    except (AssertionError, ValueError) as error:  # the size does not fit its patches or windows
+        raise SpecError(f"{function} cannot be built for images of {size}x{size}: {error}") from error
     return network
 
 

@@ -2,7 +2,11 @@
 
 from torch import nn
 from torchvision import models
-from torchvision.ops.misc import SqueezeExcitation
+
+from attnctl.values import SpecError
+
+_SE = ("SqueezeExcitation", "SqueezeExcite", "SEModule")
+"""The classes of SE in the networks of torchvision and timm."""
 
 
 def resnet18_cifar(classes: int) -> nn.Module:
@@ -60,11 +64,22 @@ def mobilenet_v2_cifar(classes: int) -> nn.Module:
 def efficientnet_b0_no_se(classes: int) -> nn.Module:
     """EfficientNet-B0 without its own SE; 3,499,108 parameters with 100 classes, 4,652,008 with 1000."""
     network = models.efficientnet_b0(num_classes=classes)
-    for module in list(network.modules()):
-        for name, part in module.named_children():
-            if isinstance(part, SqueezeExcitation):
-                setattr(module, name, nn.Identity())
+    remove_se(network, "efficientnet_b0")
     return network
+
+
+def remove_se(network: nn.Module, name: str) -> None:
+    """Take a network's own SE out of it; raises SpecError if it has none. name: of the network, for the error."""
+    found = [
+        (module, child)
+        for module in network.modules()
+        for child, part in module.named_children()
+        if type(part).__name__ in _SE
+    ]
+    if not found:
+        raise SpecError(f"{name} has no SE of its own that could be removed")
+    for module, child in found:
+        setattr(module, child, nn.Identity())
 
 
 def vgg16_bn_cifar(classes: int) -> nn.Module:

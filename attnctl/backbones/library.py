@@ -17,7 +17,7 @@ from pathlib import Path
 
 from attnctl import sources, user_cache
 from attnctl.backbones.places import TracedNetwork
-from attnctl.backbones.table import TIMM
+from attnctl.backbones.table import NO_SE, TIMM
 from attnctl.sources import isolated, plugins
 from attnctl.values import SpecError, did_you_mean
 from attnctl.workspace import untrusted_json
@@ -52,6 +52,7 @@ def check_name(name: str, known: tuple[str, ...]) -> None:
 
     known: the names of our own table, for the error.
     """
+    name = name.removesuffix(NO_SE)
     if not name.startswith(TIMM):
         if name not in torchvision_names():
             raise SpecError(f"unknown backbone {name!r}{did_you_mean(name, (*known, *torchvision_names()))}")

@@ -2,7 +2,8 @@
 
 A pattern is `path`, `path:Parent`, `path=Class` or `path:Parent=Class`. In the path, as in a shell, `*` stands for any
 name, `?` for any character, `[1-3]` for one of a set, and `**` for any number of names. Parent is the class of the
-enclosing module, Class that of the part itself. Several names or patterns are combined by `+`, as in conv2+stage.
+enclosing module, Class that of the part itself; `Outer.Parent` also names the class of the module around that one.
+Several names or patterns are combined by `+`, as in conv2+stage.
 """
 
 from __future__ import annotations
@@ -68,6 +69,8 @@ class Part:
     shape: (channels, height, width) of its output map; None if the output is not a map
     last: its map is channels-last: (B, H, W, C)
     calls: how often one forward runs it
+    outer: the class of the module around its parent
+    prefix: for tokens (B, N, C), how many of them (class token, registers) precede those of the map; None for a map
     """
 
     path: str
@@ -76,6 +79,8 @@ class Part:
     shape: tuple[int, int, int] | None
     last: bool = False
     calls: int = 1
+    outer: str = ""
+    prefix: int | None = None
 
     @property
     def is_norm(self) -> bool:
@@ -152,9 +157,13 @@ def _expression(path: str) -> re.Pattern[str]:
 def matches(part: Part, pattern: str) -> bool:
     """Whether a pattern matches this part."""
     place, _, kind = pattern.partition("=")
-    path, _, parent = place.partition(":")
+    path, _, around = place.partition(":")
+    outer, _, parent = around.rpartition(".")
     return (
-        kind in {"", part.kind} and parent in {"", part.parent} and _expression(path).fullmatch(part.path) is not None
+        kind in {"", part.kind}
+        and parent in {"", part.parent}
+        and outer in {"", part.outer}
+        and _expression(path).fullmatch(part.path) is not None
     )
 
 
@@ -200,12 +209,14 @@ def check_fit(module: str, takes_norm: bool, place: Placement, norms: bool, know
 def stages(parts: Sequence[Part], size: int) -> tuple[str, ...]:
     """The ends of the stages of any network: for each resolution, the last part of the outermost level that has it.
 
-    Resolutions above a quarter of the input's (the stem) and single values (pooled maps) are ignored.
+    Resolutions above a quarter of the input's (the stem), single values (pooled maps) and tokens are ignored.
     size: the side in pixels of the input with which the parts were traced.
     """
     last: dict[int, Part] = {}
     for part in parts:
         if part.shape is None or part.calls > 1 or part.shape[1] <= 1 or part.kind in _NO_STAGE:
+            continue
+        if part.prefix is not None:
             continue
         level = round(log2(size / part.shape[1]))
         if level >= 2 and (level not in last or _depth(part) <= _depth(last[level])):

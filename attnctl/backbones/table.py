@@ -12,6 +12,8 @@ from attnctl.sources import plugins
 FOLDER = Path(__file__).parent
 TIMM = "timm:"
 """The prefix of timm's networks."""
+NO_SE = "_no_se"
+"""The suffix of a network of torchvision or timm without its own SE."""
 
 
 @cache

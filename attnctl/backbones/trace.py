@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from math import isqrt
 
 import torch
 from torch import Tensor, nn
@@ -18,23 +19,28 @@ def trace(network: nn.Module, size: int) -> list[Part]:
     size: pixels of the square input, of one image, in evaluation mode, on the network's own device ("meta" will do).
     Raises SpecError when it cannot run on such an image.
     """
-    parents = {
-        path: type(network.get_submodule(path.rpartition(".")[0])).__name__ for path, _ in network.named_modules()
-    }
+    kinds = {path: type(module).__name__ for path, module in network.named_modules()}
+    prefix = _prefix(network)
     paths = {module: path for path, module in network.named_modules() if path}
     found: dict[str, Part] = {}
 
     def note(module: nn.Module, _inputs: object, output: object) -> None:
         path = paths[module]
         calls = found[path].calls + 1 if path in found else 1
-        found[path] = Part(path, type(module).__name__, parents[path], *_map(output), calls)
+        parent = path.rpartition(".")[0]
+        outer = kinds[parent.rpartition(".")[0]] if parent else ""
+        shape, last = _map(output)
+        tokens = _grid(output, prefix) if shape is None and prefix is not None else None
+        found[path] = Part(
+            path, kinds[path], kinds[parent], shape or tokens, last, calls, outer, prefix if tokens else None
+        )
 
     hooks = [module.register_forward_hook(note) for module in paths]
     device = next((parameter.device for parameter in network.parameters()), torch.device("cpu"))
     try:
         with torch.no_grad(), evaluating(network):
             network(torch.zeros(1, 3, size, size, device=device))
-    except RuntimeError as error:
+    except (RuntimeError, AssertionError) as error:
         raise SpecError(f"{type(network).__name__} cannot run on an image of {size}x{size}: {error}") from error
     finally:
         for hook in hooks:
@@ -62,3 +68,23 @@ def _map(output: object) -> tuple[tuple[int, int, int] | None, bool]:
     if second == third:
         return (first, second, third), False
     return ((third, first, second), True) if first == second else (None, False)
+
+
+def _prefix(network: nn.Module) -> int | None:
+    """How many tokens precede those of the image in a network of tokens; None for any other network."""
+    count = getattr(network, "num_prefix_tokens", None)  # timm's
+    if isinstance(count, int):
+        return count
+    return 1 if isinstance(getattr(network, "class_token", None), nn.Parameter) else None
+
+
+def _grid(output: object, prefix: int) -> tuple[int, int, int] | None:
+    """The (channels, height, width) of the square map that tokens (B, N, C) hold after their prefix; None without one.
+
+    A token of 1x1 is none: it is what the network has pooled.
+    """
+    if not isinstance(output, Tensor) or output.dim() != 3:
+        return None
+    _, count, channels = output.shape
+    side = isqrt(max(count - prefix, 0))
+    return (channels, side, side) if side > 1 and side * side == count - prefix else None

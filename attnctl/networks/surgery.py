@@ -63,6 +63,51 @@ class _OneInput(nn.Module):
         return x.permute(0, 2, 3, 1) if self.channels_last else x
 
 
+class AttendedTokens(Attended):
+    """A part whose output is tokens (B, N, C), followed by attention on the square map that they hold.
+
+    prefix: how many tokens (class token, registers) precede those of the map; they pass unchanged. side: of the map.
+    """
+
+    def __init__(self, part: nn.Module, attention: nn.Module, prefix: int, side: int) -> None:
+        super().__init__(part, attention)
+        self.prefix = prefix
+        self.side = side
+
+    def forward(self, *inputs: Any, **keywords: Any) -> Tensor:
+        """The part's inputs -> its output tokens (B, N, C) after the attention module."""
+        return _on_map(self.part(*inputs, **keywords), self.attention, self.prefix, self.side)
+
+    def __prepare_scriptable__(self) -> nn.Module:
+        """As in `Attended`."""
+        return _OneInputOfTokens(self.part, self.attention, self.prefix, self.side)
+
+
+def _on_map(tokens: Tensor, attention: nn.Module, prefix: int, side: int) -> Tensor:
+    """Apply attention to the map that tokens hold after their prefix."""
+    x = tokens[:, prefix:].transpose(1, 2)
+    x = attention(x.reshape(x.shape[0], x.shape[1], side, side))
+    return torch.cat([tokens[:, :prefix], x.flatten(2).transpose(1, 2)], dim=1)
+
+
+class _OneInputOfTokens(nn.Module):
+    """An `AttendedTokens` whose part has one input."""
+
+    def __init__(self, part: nn.Module, attention: nn.Module, prefix: int, side: int) -> None:
+        super().__init__()
+        self.part = part
+        self.attention = attention
+        self.prefix = prefix
+        self.side = side
+
+    def forward(self, x: Tensor) -> Tensor:
+        """As in `AttendedTokens`."""
+        tokens: Tensor = self.part(x)
+        x = tokens[:, self.prefix :].transpose(1, 2)
+        x = self.attention(x.reshape(x.shape[0], x.shape[1], self.side, self.side))
+        return torch.cat([tokens[:, : self.prefix], x.flatten(2).transpose(1, 2)], dim=1)
+
+
 class Sequence(nn.Sequential):
     """Several attention modules after the same part, each applied to the output of the one before it."""
 
@@ -163,7 +208,7 @@ def network_of(
     with a model, size and norms are as for `models.build`. fan_in: initialise all layers of a classifier by their
     fan-in; those of the backbone first, so that they are equal with every module.
     """
-    network = backbones.build(backbone, classes)
+    network = backbones.build(backbone, classes, 0 if model else size)
     if not model:
         started = _start_by_fan_in(network) if fan_in else ()
         _attend(network, attended, size)
@@ -261,7 +306,7 @@ def _insert(network: nn.Module, attended: Attention, parts: Collection[Part]) ->
         if placement.replaces:
             path = _located(network, part.path)
             _copy_zero_scale(network.get_submodule(path), created[part.path])
-            _put(network, path, created[part.path])
+            _put(network, path, _for_layout(part, created[part.path]))
         else:
             _follow(network, part, created[part.path])
     for sharing, source in placement.again.items():
@@ -273,11 +318,23 @@ def _follow(network: nn.Module, part: Part, module: nn.Module) -> None:
     path = _located(network, part.path)
     attended = network.get_submodule(path.removesuffix(_PART)) if path.endswith(_PART) else None
     if not isinstance(attended, Attended):
-        _put(network, path, Attended(network.get_submodule(path), module, part.last))
+        _put(network, path, _attended(network.get_submodule(path), module, part))
     elif isinstance(attended.attention, Sequence):
         attended.attention.append(module)
     else:
         attended.attention = Sequence(attended.attention, module)
+
+
+def _attended(module: nn.Module, attention: nn.Module, part: Part) -> Attended:
+    """A module of a network, which gave this part's output, followed by attention."""
+    if part.prefix is not None and part.shape is not None:
+        return AttendedTokens(module, attention, part.prefix, part.shape[1])
+    return Attended(module, attention, part.last)
+
+
+def _for_layout(part: Part, module: nn.Module) -> nn.Module:
+    """A module that can stand where this part stood, whose maps may have their channels last, or be tokens."""
+    return _attended(nn.Identity(), module, part) if part.last or part.prefix is not None else module
 
 
 _PART = ".part"

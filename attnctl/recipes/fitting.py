@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from attnctl import backbones, models
 from attnctl.datasets import Dataset
 from attnctl.recipe_parts import POLICIES
@@ -54,6 +56,21 @@ def check(recipe: Recipe, model: str, dataset: Dataset) -> None:
             having = comma_join(other for other in models.names() if name in models.describe(other).options)
             what = model or "a classifier"
             raise SpecError(f"{name}={format_value(value)} does not apply to {what}, only to {having}")
+
+
+def check_input(recipe: Recipe, backbone: str, dataset: Dataset) -> None:
+    """Raise SpecError for images that a classifier's backbone cannot take."""
+    network = backbones.describe(backbone)
+    height, width = (recipe.input_size or side for side in (dataset.height, dataset.width))
+    fits = all(side >= network.smallest and side % network.multiple == 0 for side in (height, width))
+    if fits or not height:  # 0: each image has its own size
+        return
+    nearest = max(network.smallest, math.ceil(height / network.multiple) * network.multiple)
+    multiples = f", with sides that are multiples of {network.multiple}" if network.multiple > 1 else ""
+    raise SpecError(
+        f"{network.name} takes images of at least {network.smallest}x{network.smallest}{multiples}, not "
+        f"{height}x{width}; use --input-size {nearest}"
+    )
 
 
 def check_drop_path(recipe: Recipe, backbone: str) -> None:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
+import torchvision
 
 from attnctl import backbones
 from attnctl.networks import surgery
+from attnctl.networks.plain_counts import plain_counts
 from attnctl.values import SpecError
+from tests.attnctl.backbones.built import UNCHANGED
 
 PLAIN = [
     ("resnet18", 1000, 224, 11_689_512, 1_814_073_344),
@@ -55,7 +60,33 @@ def test_a_backbone_has_the_published_counts(
 
 
 def test_every_backbone_has_its_counts_tested() -> None:
-    assert {row[0] for row in PLAIN} | {"resnet18_cifar", "mobilenet_v2_cifar"} == set(backbones.names())
+    assert {row[0] for row in PLAIN} | {"resnet18_cifar", "mobilenet_v2_cifar", *UNCHANGED} == set(backbones.names())
+
+
+@pytest.mark.parametrize("name", UNCHANGED)
+def test_a_network_of_torchvision_has_the_counts_that_torchvision_publishes(name: str) -> None:
+    """With 1000 classes: each one beyond the 80 of our file adds a bias, and a weight and a MAC for each feature."""
+    kept, published = plain_counts(name), first_weights(name)
+    assert kept is not None
+    features, rest = divmod(published.meta["num_params"] - kept.parameters, 1000 - 80)
+    assert (rest, kept.side) == (0, published.transforms().crop_size[0])
+    macs = kept.macs + (1000 - 80) * (features - 1)
+    assert macs / 1e9 == pytest.approx(published.meta["_ops"], abs=0.0006)
+
+
+@pytest.mark.parametrize("name", UNCHANGED)
+def test_a_network_of_torchvision_takes_the_inputs_that_torchvision_states(name: str) -> None:
+    """Swin is less strict than its weights, and EfficientNetV2 works below the 33 pixels that its weights state."""
+    backbone, (stated, _) = backbones.describe(name), first_weights(name).meta["min_size"]
+    if backbone.family in {"swin", "efficientnet_v2", "vision_transformer"}:
+        assert backbone.smallest <= stated <= backbone.input
+    else:
+        assert backbone.smallest == stated
+
+
+def first_weights(name: str) -> Any:
+    """The first weights that torchvision published for a network, with their metadata."""
+    return next(iter(torchvision.models.get_model_weights(backbones.origin(name).partition(":")[2])))
 
 
 @pytest.mark.parametrize(

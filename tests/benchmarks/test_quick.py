@@ -15,6 +15,7 @@ FOLDER = ROOT / "benchmarks"
 SCRIPTS = sorted(path.stem for path in FOLDER.glob("*.py") if "\nif __name__ ==" in path.read_text())
 
 SAYS = {
+    "backbone_table": "| `resnet20` | 32 | 1 | 272,474 |",
     "checkpoint": "% of the training (goal: 1 %)",
     "commands": "sweep again",
     "coverage": "| seeds | correlation |",

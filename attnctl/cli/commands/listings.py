@@ -20,7 +20,12 @@ from attnctl.datasets import class_folders, headers, own
 from attnctl.spec import recipe_fields
 from attnctl.values import SpecError, format_value, split_list
 
-_BACKBONES = (Column("backbone"), Column("placements", wrap=20), Column("input"), Column("what it is", wrap=24))
+_BACKBONES = (
+    Column("backbone"),
+    Column("placements", wrap=20),
+    Column("input", wrap=12),
+    Column("what it is", wrap=24),
+)
 _PLACEMENTS = (
     Column("backbone"),
     Column("placement"),
@@ -90,9 +95,21 @@ def backbones(
         ]
         output.table(_PLACEMENTS, rows)
     else:
-        rows = [[item.name, ", ".join(item.placements), f"{item.input}x{item.input}", item.source] for item in chosen]
+        rows = [[item.name, ", ".join(item.placements), _input(item), item.source] for item in chosen]
         output.table(_BACKBONES, rows)
         output.note("attnctl backbones NAME shows its placements; other torchvision networks and timm:NAME work too")
+
+
+def _input(backbone: known_backbones.Backbone) -> str:
+    """The usual input, and the smallest one if that is large, as `224x224 (from 32)`; with the step of its sides."""
+    usual = f"{backbone.input}x{backbone.input}"
+    if backbone.multiple > 1:
+        return f"{usual} (from {backbone.smallest} in steps of {backbone.multiple})"
+    return f"{usual} (from {backbone.smallest})" if backbone.smallest >= _LARGE else usual
+
+
+_LARGE = 29
+"""Pixels of a smallest input that the images of some data sets do not have."""
 
 
 def _placements(backbone: str) -> dict[str, dict[str, Any]]:

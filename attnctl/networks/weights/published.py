@@ -96,7 +96,7 @@ def _library_and_name(word: str, backbone: str) -> tuple[str, str]:
     built, _, function = backbones.describe(backbone).build.partition(":")
     if library == "yolox" or built != library:
         raise SpecError(f"{word}: backbone {backbone} is not a network of {library}; name the weights themselves")
-    return library, function
+    return library, function.removesuffix(backbones.NO_SE)
 
 
 def sha256(path: Path) -> str:

@@ -38,6 +38,9 @@ _AVERAGES = "n_averaged"
 _OLD_DENSENET = re.compile(r"(.*denselayer\d+\.(?:norm|relu|conv))\.([12]\..+)")
 """Names in torchvision's files of DenseNets, from when a name could contain a dot."""
 
+_OLD_VIT = re.compile(r"((?:.*\.)?encoder\.layers\..+\.mlp)\.linear_([12])\.(weight|bias)")
+"""Names in torchvision's files of vision transformers, from before its MLP became a sequence."""
+
 DTYPES = {
     "F64": torch.float64,
     "F32": torch.float32,
@@ -80,8 +83,11 @@ def unwrapped(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def _modern(name: str) -> str:
-    match = _OLD_DENSENET.fullmatch(name)
-    return match[1] + match[2] if match else name
+    if match := _OLD_DENSENET.fullmatch(name):
+        return match[1] + match[2]
+    if match := _OLD_VIT.fullmatch(name):
+        return f"{match[1]}.{0 if match[2] == '1' else 3}.{match[3]}"
+    return name
 
 
 def _load(path: Path, classes: frozenset[str], *, shapes_only: bool) -> Any:

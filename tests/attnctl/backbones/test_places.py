@@ -29,15 +29,23 @@ def test_two_stars_are_any_number_of_names(path: list[str], last: str) -> None:
 
 
 def test_classes_narrow_a_pattern() -> None:
-    part = Part("layer1.0.bn2", "BatchNorm2d", "BasicBlock", (4, 2, 2))
+    part = Part("layer1.0.bn2", "BatchNorm2d", "BasicBlock", (4, 2, 2), outer="Sequential")
     for pattern in (
+        "**.bn2:Sequential.BasicBlock",
         "layer1.0.bn2",
         "layer?.*.bn2:BasicBlock",
         "**=BatchNorm2d",
         "layer[!2].0.bn[12]:BasicBlock=BatchNorm2d",
     ):
         assert matches(part, pattern), pattern
-    for pattern in ("layer1.0.bn", "**.bn2:Bottleneck", "**=GroupNorm", "layer[!1].*.bn2", "layer*.bn2"):
+    for pattern in (
+        "layer1.0.bn",
+        "**.bn2:Bottleneck",
+        "**.bn2:ResNet.BasicBlock",
+        "**=GroupNorm",
+        "layer[!1].*.bn2",
+        "layer*.bn2",
+    ):
         assert not matches(part, pattern), pattern
 
 
@@ -54,7 +62,7 @@ def test_the_label_of_a_replacing_pattern_has_the_prefix() -> None:
 
 
 def test_parts_round_trip_through_json() -> None:
-    for part in (Part("a", "B", "C", (1, 2, 3), True, 2), Part("a", "B", "C", None)):
+    for part in (Part("a", "B", "C", (1, 2, 3), True, 2, "D", 1), Part("a", "B", "C", None)):
         assert untrusted_json.decode(Part, untrusted_json.loads(json.dumps(asdict(part)))) == part
 
 

@@ -79,3 +79,42 @@ def test_evaluation_mode_ends_with_the_block_also_after_an_error() -> None:
         fails()
     assert seen == [False]
     assert network.body[1].training
+
+
+class Tokens(nn.Module):
+    """A class token before those of 2x2 patches, or none."""
+
+    def __init__(self, class_token: bool) -> None:
+        super().__init__()
+        self.patches = nn.Conv2d(3, 6, 4, stride=4)
+        self.body = nn.Linear(6, 5)
+        if class_token:
+            self.class_token = nn.Parameter(torch.zeros(1, 1, 6))
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.patches(x).flatten(2).transpose(1, 2)
+        if hasattr(self, "class_token"):
+            x = torch.cat([self.class_token.expand(len(x), -1, -1), x], dim=1)
+        found: Tensor = self.body(x)
+        return found
+
+
+def test_tokens_hold_a_map_if_the_network_shows_how_many_precede_it() -> None:
+    network = Tokens(class_token=True)
+    assert [(part.path, part.shape, part.prefix) for part in trace(network, 8)] == [
+        ("patches", (6, 2, 2), None),
+        ("body", (5, 2, 2), 1),
+    ]
+    network = Tokens(class_token=False)
+    assert [part.shape for part in trace(network, 8)] == [(6, 2, 2), None]
+    network.num_prefix_tokens = 0  # type: ignore[assignment] # timm's
+    assert [(part.shape, part.prefix) for part in trace(network, 8)] == [((6, 2, 2), None), ((5, 2, 2), 0)]
+
+
+def test_a_part_knows_the_two_classes_around_it() -> None:
+    found = {part.path: part for part in trace(nn.Sequential(Network()), 8)}
+    assert [(found[path].outer, found[path].parent) for path in ("0.body.1", "0.stem", "0")] == [
+        ("Network", "Sequential"),
+        ("Sequential", "Network"),
+        ("", "Sequential"),
+    ]

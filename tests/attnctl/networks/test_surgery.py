@@ -364,6 +364,68 @@ def test_maps_with_their_channels_last_are_attended_to_over_channels() -> None:
         torch.testing.assert_close(stage.eval()(x), 0.5 * stage.part(x))
 
 
+def small_vit() -> models.VisionTransformer:
+    return models.VisionTransformer(32, 8, num_layers=1, num_heads=2, hidden_dim=32, mlp_dim=16, num_classes=3)
+
+
+def test_tokens_are_attended_to_as_a_map_and_the_class_token_passes_unchanged() -> None:
+    network = surgery.attach(small_vit(), "se", "block", size=32, r=4).eval()
+    branch: Any = network.get_submodule("encoder.layers.encoder_layer_0.mlp")
+    assert (branch.prefix, branch.side, branch.attention.squeeze.in_features) == (1, 4, 32)
+    x = torch.randn(2, 17, 32)
+    with torch.no_grad():
+        tokens = branch.part(x)
+        grid = tokens[:, 1:].unflatten(1, (4, 4)).permute(0, 3, 1, 2)
+        expected = branch.attention(grid).permute(0, 2, 3, 1).flatten(1, 2)
+        torch.testing.assert_close(branch(x)[:, 1:], expected)
+        assert torch.equal(branch(x)[:, :1], tokens[:, :1])
+
+
+@pytest.mark.filterwarnings("ignore:.torch.jit:FutureWarning", "ignore::torch.jit.TracerWarning")
+def test_a_network_of_tokens_with_attention_compiles_exports_and_is_restored() -> None:
+    torch.manual_seed(0)
+    network = surgery.attach(small_vit(), "ela", "block+attention", size=32).eval()
+    x = torch.randn(3, 3, 32, 32)
+    with torch.no_grad():
+        nn.init.normal_(network.get_parameter("heads.head.weight"))
+        expected = network(x)
+        torch.testing.assert_close(torch.compile(network, backend="eager", fullgraph=True)(x), expected)
+        program = torch.export.export(network, (x[:2],), dynamic_shapes=({0: torch.export.Dim("batch")},))
+        torch.testing.assert_close(program.module()(x), expected)
+        torch.testing.assert_close(torch.jit.script(copy.deepcopy(network))(x), expected)
+    other = surgery.attach(small_vit(), "ela", "block+attention", size=32).eval()
+    other.load_state_dict(network.state_dict())
+    torch.testing.assert_close(other(x), expected)
+
+
+def test_a_norm_replaces_a_norm_of_maps_with_their_channels_last() -> None:
+    network: nn.Module = models.SwinTransformer([4, 4], 16, [2], [2], [4, 4])
+    surgery.attach(network, "gn", "replace:features.1.*.norm1", size=32, num_groups=8)
+    norm: Any = network.get_submodule("features.1.0.norm1")
+    x = torch.randn(2, 8, 8, 16)
+    torch.testing.assert_close(norm(x), norm.attention(x.permute(0, 3, 1, 2)).permute(0, 2, 3, 1))
+    assert norm.attention.weight.shape == (16,)
+    assert network(torch.randn(2, 3, 32, 32)).shape == (2, 1000)
+
+
+@pytest.mark.parametrize(("backbone", "placement"), [("regnet_y_400mf", "own-se"), ("mobilenet_v3_small", "block")])
+def test_a_network_for_large_images_learns_small_ones(backbone: str, placement: str) -> None:
+    """Eight images of 32x32, by heart."""
+    torch.manual_seed(0)
+    network = surgery.build(expand(Axes(modules=("se",), backbones=(backbone,), placements=(placement,))).specs[0])
+    images, labels = torch.randn(8, 3, 32, 32), torch.arange(8)
+    optimizer = torch.optim.SGD(network.parameters(), lr=0.05, momentum=0.9)
+    losses = []
+    for _ in range(8):
+        loss = nn.functional.cross_entropy(network(images), labels)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    assert losses[-1] < 0.5 * losses[0]
+    assert all(parameter.grad is not None for parameter in network.parameters())
+
+
 # ---------------------------------------------------------------------------------------------------------- measuring
 
 

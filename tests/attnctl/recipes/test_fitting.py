@@ -51,3 +51,34 @@ def test_recipes_that_fit_a_task_are_accepted() -> None:
     ).specs
     assert expand(Axes(modules=("none",), overrides={"class_loss": ("focal",)}, **DETECTOR)).specs
     assert expand(Axes(modules=("none",), overrides={"weight_init": ("fan-in",)})).specs
+
+
+MULTIPLES = "with sides that are multiples of"
+
+
+@pytest.mark.parametrize(
+    ("backbone", "size", "takes", "given", "usable"),
+    [
+        ("vit_b_16", 100, f"32x32, {MULTIPLES} 16", "100x100", 112),
+        ("vit_b_32", 0, f"64x64, {MULTIPLES} 32", "32x32", 64),
+        ("maxvit_t", 0, f"224x224, {MULTIPLES} 224", "32x32", 224),
+        ("convnext_tiny", 28, "32x32", "28x28", 32),
+        ("vgg16_bn", 31, "32x32", "31x31", 32),
+    ],
+)
+def test_images_that_a_backbone_cannot_take_are_refused_with_the_next_size(
+    backbone: str, size: int, takes: str, given: str, usable: int
+) -> None:
+    overrides = {"input_size": (str(size),)} if size else {}
+    found = expand(Axes(modules=("none",), backbones=(backbone,), overrides=overrides))
+    assert not found.specs
+    (cell,) = found.invalid
+    assert cell.reason == f"{backbone} takes images of at least {takes}, not {given}; use --input-size {usable}"
+
+
+@pytest.mark.parametrize(
+    ("backbone", "size"), [("vit_b_16", "48"), ("convnext_tiny", "33"), ("swin_t", "4"), ("regnet_x_400mf", "8")]
+)
+def test_images_that_a_backbone_takes_are_planned(backbone: str, size: str) -> None:
+    (spec,) = expand(Axes(modules=("se",), backbones=(backbone,), overrides={"input_size": (size,)})).specs
+    assert spec.recipe.input_size == int(size)

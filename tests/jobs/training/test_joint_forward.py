@@ -17,6 +17,9 @@ from attnctl.jobs.training.joint_check import is_known
 from attnctl.jobs.training.joint_forward import JointForward
 from attnctl.jobs.training.replicas import RunningStatistics, seed_forward
 from attnctl.networks import surgery
+from attnctl.networks.complexity import Cell
+from attnctl.networks.complexity.build import build_on_meta
+from tests.attnctl.backbones.built import BUILT
 
 CPU = torch.device("cpu")
 REPLICAS, SIZE = 3, 4
@@ -96,10 +99,12 @@ def test_random_draws_are_those_of_each_replica(replicas: range) -> None:
     hold(network, images(), replicas)
 
 
-def test_the_code_of_every_backbone_is_known() -> None:
-    for name in backbones.names():
-        with torch.device("meta"):
-            unknown = {type(module) for module in backbones.build(name, 5).modules() if not is_known(module)}
+def test_the_code_of_every_convolutional_backbone_is_known() -> None:
+    """Transformers have functions that may draw random numbers: each replica has a forward of its own."""
+    transformers = {"vision_transformer", "swin", "maxvit"}
+    for name in [name for name in BUILT if backbones.describe(name).family not in transformers]:
+        network = build_on_meta(Cell(model="", backbone=name, classes=5, size=backbones.describe(name).input))
+        unknown = {type(module) for module in network.modules() if not is_known(module)}
         assert not unknown, name
 
 

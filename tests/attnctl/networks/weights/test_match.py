@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import pytest
 from torch import Tensor, nn
+from torchvision import models
 from torchvision.ops import FrozenBatchNorm2d
 
+from attnctl.grid import Axes, expand
+from attnctl.networks import surgery
 from attnctl.networks.weights.match import Plain, first_names, fit, frozen_names, renamed
 
 
@@ -56,3 +60,16 @@ def test_parts_have_the_names_of_the_network() -> None:
 
 def test_a_long_list_of_names_is_cut() -> None:
     assert first_names(["a", "b", "c", "d"]) == "a, b, c and 1 more"
+
+
+@pytest.mark.parametrize("placement", ["depthwise", "own-se"])
+def test_the_weights_of_a_plain_network_of_torchvision_load_around_the_attention(placement: str) -> None:
+    (spec,) = expand(Axes(modules=("ela",), backbones=("mobilenet_v3_small",), placements=(placement,))).specs
+    published = models.mobilenet_v3_small().state_dict()
+    network = surgery.build(spec)
+    found = fit(network, published, lambda: Plain.of_run(spec, None), "a.pth")
+    assert found.refusal("a.pth", partial=False) == ""
+    attention = [name for name in network.state_dict() if ".attention." in name or placement == "own-se"]
+    assert set(found.loaded.missing) <= set(attention)
+    assert found.loaded.reshaped == ["classifier.3.weight", "classifier.3.bias"]
+    assert len(found.loaded.unexpected) == (36 if placement == "own-se" else 0)

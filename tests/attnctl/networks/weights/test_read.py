@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import datetime
 import json
+import re
 import struct
 from collections.abc import Callable
 from pathlib import Path
@@ -14,6 +15,7 @@ import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
+from torchvision.models import VisionTransformer
 
 from attnctl.networks.weights.read import read
 from attnctl.values import SpecError
@@ -134,3 +136,15 @@ def test_a_safetensors_file_that_lacks_data_is_refused(tmp_path: Path) -> None:
     safetensors(path, {})
     with pytest.raises(SpecError, match="has no tensors"):
         read(path)
+
+
+def test_old_names_of_vision_transformers_are_those_of_today(tmp_path: Path) -> None:
+    """torchvision's published files have them; its own module renames them while it loads."""
+    network = VisionTransformer(16, 8, num_layers=2, num_heads=1, hidden_dim=4, mlp_dim=6, num_classes=3)
+    old = {
+        re.sub(r"mlp\.([03])\.", lambda match: f"mlp.linear_{1 + int(match[1]) // 3}.", name): value
+        for name, value in network.state_dict().items()
+    }
+    assert "encoder.layers.encoder_layer_1.mlp.linear_2.bias" in old
+    torch.save(old, tmp_path / "vit.pth")
+    network.load_state_dict(read(tmp_path / "vit.pth"))
