@@ -11,6 +11,7 @@ from xdist.scheduler import LoadFileScheduling
 pytest_plugins = [
     "tests.fixtures.command_line",
     "tests.fixtures.fake_slurm",
+    "tests.fixtures.forked_processes",
     "tests.fixtures.lab",
     "tests.fixtures.requests",
     "tests.fixtures.small_disk",

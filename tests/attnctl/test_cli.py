@@ -6,8 +6,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from attnctl.cli import without_globals
 from tests.attnctl.cli.cli_run import Run
+
+pytestmark = pytest.mark.usefixtures("real_processes")
 
 
 def test_a_global_option_can_follow_the_command(folder: Path, attnctl: Run) -> None:

@@ -17,6 +17,8 @@ from tests.attnctl.cli.cli_run import without_slurm
 from tests.attnctl.cli.finished_runs import completed
 from tests.attnctl.cli.past_runs import Past
 
+pytestmark = pytest.mark.usefixtures("real_processes")
+
 SECONDS = 75.0
 """For a command to end: it gives each of its runs 60 s to save, which all but a very busy machine does in a few."""
 

@@ -12,6 +12,8 @@ from collections.abc import Sequence
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
+import pytest
+
 from attnctl.files import write_atomic
 from attnctl.lifecycle.state import Evidence, State, decide, first_failure
 from attnctl.workspace.layout import Workspace
@@ -29,6 +31,8 @@ from tests.jobs.training.training_workers import (
     wait_for_progress,
     wait_until,
 )
+
+pytestmark = pytest.mark.usefixtures("real_processes")
 
 
 def test_the_command_trains_a_run_and_writes_its_records(tmp_path: Path) -> None:

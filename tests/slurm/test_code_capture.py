@@ -13,7 +13,7 @@ import pytest
 import attnctl
 from tests.slurm.real_cluster import Cluster, slurm
 
-pytestmark = pytest.mark.slurm
+pytestmark = [pytest.mark.slurm, pytest.mark.usefixtures("real_processes")]
 
 SMALL = ["--epochs", "1", "--batch", "128", "--norm-batch", "32", "--input-size", "8"]
 

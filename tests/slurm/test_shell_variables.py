@@ -16,7 +16,7 @@ from attnctl.workspace.records import Resources
 from tests.fixtures.trusted_settings import write_trusted
 from tests.slurm.real_cluster import Cluster, slurm, wait
 
-pytestmark = pytest.mark.slurm
+pytestmark = [pytest.mark.slurm, pytest.mark.usefixtures("real_processes")]
 Specs = Callable[..., list[RunSpec]]
 SHELL = {
     "SBATCH_JOB_NAME": "mine",

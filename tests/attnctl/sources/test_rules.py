@@ -20,6 +20,8 @@ from attnctl.sources.rules import RuleError
 from attnctl.sources.signature import read_modules
 from attnctl.values import SpecError
 
+pytestmark = pytest.mark.usefixtures("real_processes")
+
 VALUES: dict[str, Any] = {"kernel": 7, "r": 4.0, "mode": "paper", "flag": True, "absent": None, "C": 64}
 
 
