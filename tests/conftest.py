@@ -38,7 +38,7 @@ def separate_state(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         yield
 
 
-SLURM = "tests/slurm/"
+SLURM = ("tests/slurm/", "tests/storm/")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -50,7 +50,7 @@ class OneWorkerForSlurm(LoadFileScheduling):  # type: ignore[misc]
     """As `--dist loadfile`, with all tests of the one real SLURM on one worker: some of them stop its daemons."""
 
     def _split_scope(self, nodeid: str) -> str:
-        return SLURM if nodeid.startswith(SLURM) else str(super()._split_scope(nodeid))
+        return SLURM[0] if nodeid.startswith(SLURM) else str(super()._split_scope(nodeid))
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> OneWorkerForSlurm:

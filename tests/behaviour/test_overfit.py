@@ -23,6 +23,7 @@ from attnctl.jobs.runtime.group import Group
 from attnctl.jobs.training.context import TrainingContext
 from attnctl.jobs.training.events import EventLog
 from attnctl.jobs.training.loop import train
+from attnctl.models import cascade, cascade_maskrcnn, fasterrcnn, maskrcnn, pyramid
 from attnctl.settings.config import DataRoots
 from attnctl.spec import RunSpec
 from attnctl.workspace.layout import RunDir
@@ -36,6 +37,8 @@ STEPS = {"ssdlite320": 160, "yolox_nano": 240}
 """Of a model; the others take 60."""
 SIZES = {"ssdlite320": 128, "yolox_nano": 128}
 """Pixels; the others take 64. On maps of few cells a norm's running variance is not that of the batch."""
+NARROW = {"CHANNELS": 64, "HIDDEN": 256}
+"""Widths of the pyramid and of its heads, a quarter of the published ones, which take four times as long."""
 BODIES = {"ssdlite320": "mobilenet_v2", "yolox_nano": "cspdarknet_nano"}
 MODELS = ("fasterrcnn", "maskrcnn", "cascade_maskrcnn", *STEPS)
 
@@ -93,7 +96,16 @@ def small(model: str) -> nn.Module:
     return network
 
 
-@pytest.mark.usefixtures("one_thread")
+@pytest.fixture
+def narrow(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Models with a pyramid are built with NARROW."""
+    for part in (pyramid, fasterrcnn, maskrcnn, cascade, cascade_maskrcnn):
+        for name in NARROW.keys() & vars(part).keys():
+            monkeypatch.setattr(part, name, NARROW[name])
+    monkeypatch.setattr(pyramid.Pyramid, "out_channels", NARROW["CHANNELS"])
+
+
+@pytest.mark.usefixtures("one_thread", "narrow")
 @pytest.mark.parametrize("model", MODELS)
 def test_a_few_images_are_learnt_by_heart(model: str, tmp_path: Path) -> None:
     spec = make_run(model)
