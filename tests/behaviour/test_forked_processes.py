@@ -83,3 +83,14 @@ def test_its_output_is_that_of_a_new_interpreter(monkeypatch: pytest.MonkeyPatch
     real = subprocess.run(command, capture_output=True, check=False)
     assert (forked.returncode, forked.stdout, forked.stderr) == (real.returncode, real.stdout, real.stderr)
     assert forked.returncode == 2
+
+
+def test_what_a_server_cannot_do_is_a_new_interpreter(package: Path) -> None:
+    (package / "sitecustomize.py").touch()  # which an interpreter runs when it starts
+    process = start(package)
+    assert not is_forked(process)
+    process.communicate("")
+    child = os.fork()
+    if child == 0:  # it is not the parent of the server
+        os._exit(subprocess.run([sys.executable, "-m", "attnctl", "--version"], check=False).returncode)
+    assert os.waitpid(child, 0)[1] == 0
