@@ -22,6 +22,7 @@ from attnctl.files import write_atomic
 from attnctl.jobs import requeue
 from attnctl.jobs.continuation import NoContinuation, submit_continuation
 from attnctl.jobs.local import gpu_slots
+from attnctl.jobs.packed import gpu_fault
 from attnctl.jobs.packed.claims import Claims
 from attnctl.jobs.packed.places import Places
 from attnctl.jobs.packed.step import Command, Step, command_of_worker, hold
@@ -132,6 +133,7 @@ class Supervisor:
         )
         self._running: list[Step] = []
         self._ended: list[Step] = []
+        self._continued: set[str] = set()
         self._closing = False
 
     def train(self) -> None:
@@ -156,8 +158,16 @@ class Supervisor:
                 log.info("run %s has ended", step.run)
                 if self._watch is not None:
                     self._watch.ended(step, len(self._running) + 1)
+                self._continue_after_gpu_fault()
         if self._watch is not None:
             self._watch.finish()
+
+    def _continue_after_gpu_fault(self) -> None:
+        """Submit the next attempt of each run that may have ended by a neighbour's fault, if several ended so."""
+        for run in gpu_fault.shared({step.run: step.exits() for step in self._ended}):
+            if run not in self._continued:
+                self._continued.add(run)
+                self._continue(next(step for step in self._ended if step.run == run), gpu_fault.REASON)
 
     def _may_start(self) -> bool:
         """Whether a place is free, and one more run is worth it as far as is known."""
@@ -208,7 +218,7 @@ class Supervisor:
             if not refusal:
                 return  # SLURM kills this process
             for step in again:
-                self._continue(step, refusal)
+                self._continue(step, f"SLURM does not requeue this job: {refusal}")
         if not self._ended or self._stop.received:
             return
         if feed.may_feed(self._workspace, self._error_at_start(), self._settings.resume.same_error):
@@ -216,19 +226,20 @@ class Supervisor:
             runs = [step.run for step in self._ended]
             feed.feed_after_runs(self._workspace, runs, lambda: self._stop.received, vouched_for=vouched_for)
 
-    def _continue(self, step: Step, refusal: str) -> None:
-        """Submit the next attempt of a run because SLURM does not requeue the job, and record the result."""
+    def _continue(self, step: Step, reason: str) -> None:
+        """Submit the next attempt of a run that does not go on in this job, and record the result. reason: why."""
         try:
             name = submit_continuation(self._settings, self._workspace.run(step.run), step.attempt)
-            message = f"continues as {name}; SLURM does not requeue this job: {refusal}"
+            message = f"continues as {name}; {reason}"
         except NoContinuation as error:
-            message = f"SLURM does not requeue this job ({refusal}), and no continuation was submitted: {error}"
+            message = f"{reason}; no continuation was submitted: {error}"
         log.info("run %s: %s", step.run, message)
         for item in step.exits():
-            if item.requeued:
+            fault = gpu_fault.is_fault(item)
+            if item.requeued or fault:
                 path = step.attempt.incarnation(self._job.restart).exit(item.rank)
-                ended = dataclasses.replace(item, requeued=False, message=message)
-                write_atomic(path, ended.encode(), durable=True)
+                words = f"{item.message}; {message}" if fault else message
+                write_atomic(path, dataclasses.replace(item, requeued=False, message=words).encode(), durable=True)
 
     def _error_at_start(self) -> str:
         """The error with which a run ended before its first step, if all of this job did; else empty."""

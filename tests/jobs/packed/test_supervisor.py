@@ -173,3 +173,33 @@ def test_a_submission_that_was_closed_has_nothing_to_do(fake: Fake, config: Conf
     submissions.change(config.workspace, job.tag, failed="never reached SLURM")
     assert run(config, job) == 0
     assert fake.calls("srun") == []
+
+
+def test_runs_that_a_fault_of_their_gpu_ended_together_continue_each_in_a_job_of_its_own(
+    fake: Fake, config: Config, job: Submitted
+) -> None:
+    srun(fake, config, job, "error")
+    script = fake.folder / "srun"
+    fault = '"message": "AcceleratorError: CUDA error: unspecified launch failure", "rank": 0'
+    script.write_text(script.read_text().replace('"rank": 0', fault))
+    fake.does("sbatch", f"cat > /dev/null; case $* in *--test-only*) ;; *) echo x >> '{fake.folder}/n'; echo 90;; esac")
+    assert run(config, job) == 0
+    for task in range(3):
+        (ended,) = attempt(config, job, task).incarnation(0).exits()
+        assert ended.message == (
+            "AcceleratorError: CUDA error: unspecified launch failure; continues as SLURM job 90_0; "
+            "a fault of the GPU ends all runs that share it"
+        )
+        assert attempt(config, job, task).path.with_name("2").is_dir()
+    assert (fake.folder / "n").read_text().split() == ["x"] * 3
+
+
+def test_a_run_that_alone_has_a_fault_of_the_gpu_has_failed(fake: Fake, config: Config, job: Submitted) -> None:
+    srun(fake, config, job, "completed")
+    script = fake.folder / "srun"
+    record = {"rank": 0, "at": time.time(), "outcome": "error", "message": "CUDA error: device-side assert triggered"}
+    fault = f'\n[ $2 = 1 ] && echo {shlex.quote(json.dumps(record))} > "${{folders[1]}}/exit.0.json"; true\n'
+    script.write_text(script.read_text() + fault)
+    assert run(config, job) == 0
+    assert states(config, job) == [State.COMPLETED, State.ERROR, State.COMPLETED]
+    assert fake.calls("sbatch") == []
