@@ -20,8 +20,8 @@ LIGHTWEIGHT = (
 """At most as many parameters as SE at 256 channels, with the default hyperparameters."""
 
 PAPERS = (
-    *(NO_MODULE, "bam", "ca", "ca_gn", "cbam", "ean", "eca", "ela", "nam", "pdfam", "sa", "se", "sge"),
-    "triplet",
+    *(NO_MODULE, "bam", "ca", "ca_gn", "cbam", "ean", "eca", "ela", "ema", "gam", "nam", "pdfam", "sa", "se"),
+    *("sge", "triplet"),
 )
 """The gates that the tables of the built-in papers compare."""
 

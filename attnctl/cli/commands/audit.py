@@ -34,7 +34,7 @@ def audit(
     paper: Annotated[
         str | None,
         typer.Option(
-            help="Only this paper: ela, nam, ean, an, or a paper file.",
+            help="Only this paper: an, ean, ela, ema, nam, or a paper file.",
             metavar="NAME|FILE",
             autocompletion=completion.papers,
         ),

@@ -91,7 +91,7 @@ def export(
     paper: Annotated[
         str,
         typer.Argument(
-            metavar="NAME", help="ean, ela, nam or an.", show_default=False, autocompletion=completion.papers
+            metavar="NAME", help="an, ean, ela, ema or nam.", show_default=False, autocompletion=completion.papers
         ),
     ],
 ) -> int:

@@ -44,6 +44,9 @@ def test_every_figure_has_its_verdict(figures: list[AuditedCount]) -> None:
         ("AN", "match"): 18,
         ("AN", "explained"): 1,
         ("AN", "not reproduced"): 1,
+        ("EMA", "match"): 15,
+        ("EMA", "explained"): 7,
+        ("EMA", "not reproduced"): 5,
     }
 
 
@@ -83,6 +86,11 @@ def test_the_file_of_counts_equals_the_networks_counts(
         ("ELA", "8", "DeepLabV3+ELA-S", "params", 39_789_909),
         ("AN", "1", "ResNet-50-SN (8,32)", "params", 25_557_350),
         ("AN", "1", "DenseNet-161-AN", "params", 30_275_842),
+        ("EMA", "1", "ResNet50+GAM", "params", 149_482_660),
+        ("EMA", "1", "ResNet101+EMA", "params", 43_072_004),
+        ("EMA", "2", "MobileNetV2+SE", "params", 3_888_208),
+        ("EMA", "2", "MobileNetV2+CBAM", "params", 3_889_808),
+        ("EMA", "2", "MobileNetV2+EMA", "params", 3_549_272),
     ],
 )
 def test_whole_counts_are_those_of_the_study(

@@ -136,12 +136,12 @@ def test_users_modules_belong_to_no_paper_so_that_all_papers_are_listed(folder: 
     result = attnctl("report", "--table", "3")
     assert (result.code, result.out) == (2, "")
     *candidates, error = result.err.splitlines()
-    assert [line.split()[0] for line in candidates] == ["an:3", "ean:3", "ela:3", "nam:3"]
+    assert [line.split()[0] for line in candidates] == ["an:3", "ean:3", "ela:3", "ema:3", "nam:3"]
     assert [line.partition("  ")[2].strip() for line in candidates] == [
         papers.load(name).tables["3"].caption for name in papers.names()
     ]
     assert error.endswith(
-        "no paper, and no module of a paper, was swept here; instead of 3 type an:3 or ean:3 or ela:3 or nam:3"
+        "no paper, and no module of a paper, was swept here; instead of 3 type an:3 or ean:3 or ela:3 or ema:3 or nam:3"
     )
     result = attnctl("report", "--table", "8")
     assert (result.code, result.out) == (2, "")
@@ -150,7 +150,7 @@ def test_users_modules_belong_to_no_paper_so_that_all_papers_are_listed(folder: 
 
 def test_a_sweep_in_an_empty_folder_lists_the_candidates_and_writes_nothing(folder: Path, attnctl: Run) -> None:
     result = attnctl("sweep", "--table", "2")
-    assert (result.code, result.out, len(result.err.splitlines())) == (2, "", 5)
+    assert (result.code, result.out, len(result.err.splitlines())) == (2, "", 6)
     assert listing(folder) == []
 
 
