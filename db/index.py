@@ -62,6 +62,13 @@ _HISTORY = """
         WHERE later.run = m.run AND later.step = m.step AND later.name = m.name
             AND (later.attempt, later.incarnation) > (m.attempt, m.incarnation))
     ORDER BY step, name"""
+_HISTORIES = """
+    SELECT run.id, m.name, m.step, m.epoch, m.value, m.attempt, m.incarnation FROM metric m JOIN run ON number = run
+    WHERE run.id IN (SELECT value FROM json_each(:ids)) AND NOT EXISTS (
+        SELECT 1 FROM metric later
+        WHERE later.run = m.run AND later.step = m.step AND later.name = m.name
+            AND (later.attempt, later.incarnation) > (m.attempt, m.incarnation))
+    ORDER BY run.id, m.step, m.name"""
 _PLACED = """
     SELECT id, attempt, tag, place, job_id, created FROM run
     WHERE final = 0 AND attempt IS NOT NULL AND (
@@ -263,6 +270,13 @@ class Index:
     def history(self, run: str) -> list[MetricRow]:
         """All values of a run, by step and name. run: its whole id."""
         return [MetricRow(*row) for row in self._rows(_HISTORY, (run,))]
+
+    def histories(self, ids: Collection[str]) -> dict[str, list[MetricRow]]:
+        """All values of these runs, each by step and name."""
+        found: dict[str, list[MetricRow]] = defaultdict(list)
+        for run, *row in self._rows(_HISTORIES, {"ids": _listed(ids)}):
+            found[run].append(MetricRow(*row))
+        return found
 
     def timings(self) -> list[TimingRow]:
         """The speed of every incarnation that has recorded one, oldest first."""

@@ -9,5 +9,6 @@
     evidence.py      which files of a workspace that is
     readme.py        what such a file says of itself, and again.py, the commands that train its runs again
 
-Histories are read from the run folders (`attnctl.lifecycle.run_history`), so that no index is needed.
+Histories are read from the run folders (`attnctl.lifecycle.run_history`), so that no index is needed; a CSV has those
+runs from the index whose folders are as the index read them.
 """

@@ -6,7 +6,7 @@ import csv
 import dataclasses
 import json
 from collections.abc import Iterable
-from typing import Any, TextIO
+from typing import Any, NamedTuple, TextIO
 
 from attnctl.lifecycle.run_history import RunHistory, StepValues
 from attnctl.lifecycle.usage import Usage
@@ -16,18 +16,35 @@ COLUMNS = ("run", "label", "module", "backbone", "dataset", "seed", "step", "epo
 """Of the CSV. label: the module with its hyperparameters; attempt: which one measured the value."""
 
 
-def write_csv(stream: TextIO, histories: Iterable[RunHistory]) -> None:
+class Values(NamedTuple):
+    """The values of a run. run: its fields in COLUMNS; rows: step, epoch, name, value and attempt, by step and name."""
+
+    run: tuple[str | int, ...]
+    rows: Iterable[tuple[int, int, str, float, int]]
+
+
+def values_of(history: RunHistory) -> Values:
+    """The values of a run that was read from its folder."""
+    spec = history.spec
+    return Values(
+        (spec.id, spec.label(), spec.module, spec.network, spec.dataset, spec.seed),
+        (
+            (item.step, item.epoch, name, value, item.tokens[name][0])
+            for item in history.steps
+            for name, value in sorted(item.values.items())
+        ),
+    )
+
+
+def write_csv(stream: TextIO, runs: Iterable[Values]) -> None:
     """Write a line for each value, by run, step and name. A number has all its digits."""
     writer = csv.writer(stream, lineterminator="\n")
     writer.writerow(COLUMNS)
-    for history in histories:
-        spec = history.spec
-        texts = (spec.id, spec.label(), spec.module, spec.network, spec.dataset, spec.seed)
-        run = tuple(map(protected, texts))
+    for values in runs:
+        run = tuple(map(protected, values.run))
         writer.writerows(
-            (*run, item.step, item.epoch, protected(name), repr(value), item.tokens[name][0])
-            for item in history.steps
-            for name, value in sorted(item.values.items())
+            (*run, step, epoch, protected(name), repr(value), attempt)
+            for step, epoch, name, value, attempt in values.rows
         )
 
 

@@ -22,8 +22,12 @@ from attnctl.workspace.records import RecordError
 
 if TYPE_CHECKING:
     from attnctl.lifecycle.run_history import RunHistory
+    from attnctl.reports.exchange.metrics import Values
 
 Format = Literal["csv", "json", "tensorboard", "wandb"]
+
+_CHUNK = 1000
+"""Runs that are read from the index at a time."""
 
 ENDINGS: dict[str, Format] = {".csv": "csv", ".json": "json"}
 
@@ -110,33 +114,83 @@ class _Runs:
     """The selected runs, read one after the other. Prints and skips the runs that cannot be read."""
 
     def __init__(self, config: Config, targets: Sequence[str], kept: RunFilter, *, steps: bool) -> None:
+        from attnctl.lifecycle.run_history import Histories
+
         self._workspace, self._steps = config.workspace, steps
+        self._histories = Histories(self._workspace)
         self._ids = narrowed(config, chosen(config.workspace, targets), kept)
         self.written: list[str] = []
 
     def __iter__(self) -> Iterator[RunHistory]:
-        from attnctl.lifecycle import step_history
-        from attnctl.lifecycle.run_history import Histories
-
-        histories = Histories(self._workspace)
         for run in output_files.tracked(self._ids, "exporting"):
-            try:
-                history = histories.read(run)
-            except RecordError as error:
-                output.note(f"left out: {error}")
-                continue
-            for problem in history.problems:
-                output.note(f"run {run}: {problem}")
-            self.written.append(run)
-            yield step_history.with_steps(history, self._workspace.run(run)) if self._steps else history
+            history = self._read(run)
+            if history is not None:
+                yield history
+        self._check_written()
+
+    def _read(self, run: str) -> RunHistory | None:
+        """A run, from its folder; None if it cannot be read, which is said."""
+        from attnctl.lifecycle import step_history
+
+        try:
+            history = self._histories.read(run)
+        except RecordError as error:
+            output.note(f"left out: {error}")
+            return None
+        for problem in history.problems:
+            output.note(f"run {run}: {problem}")
+        self.written.append(run)
+        return step_history.with_steps(history, self._workspace.run(run)) if self._steps else history
+
+    def _check_written(self) -> None:
         if not self.written:
             raise SpecError("none of these runs could be read")
+
+    def _values(self) -> Iterator[Values]:
+        """The values of the runs: from the index, if it proves that it has all of them; else from their folders."""
+        from attnctl.reports.exchange.metrics import values_of
+
+        found: dict[str, Values] = {}
+        for number, run in enumerate(output_files.tracked(self._ids, "exporting")):
+            if number % _CHUNK == 0 and not self._steps:
+                found = self._indexed(self._ids[number : number + _CHUNK])
+            if run in found:
+                self.written.append(run)
+                yield found[run]
+            elif (history := self._read(run)) is not None:
+                yield values_of(history)
+        self._check_written()
+
+    def _indexed(self, ids: Sequence[str]) -> dict[str, Values]:
+        """The values of those of these runs whose folders are as the index read them."""
+        from attnctl.db.location import location
+        from attnctl.reports.exchange.metrics import Values
+
+        if not location(self._workspace).exists():
+            return {}
+        try:
+            with context.index() as index:
+                settled = list(index.settled(ids))
+                histories = index.histories(settled)
+                rows = index.runs(settled)
+        except SpecError:  # a torn index: the folders have all that is needed
+            return {}
+        return {
+            row.id: Values(
+                (row.id, row.label, row.module, row.network, row.dataset, row.seed),
+                [(item.step, item.epoch, item.name, item.value, item.attempt) for item in histories.get(row.id, ())],
+            )
+            for row in rows
+        }
 
     def write_text(self, chosen_format: Format, stream: TextIO) -> None:
         """Write the runs to a stream as CSV or JSON."""
         from attnctl.reports.exchange import metrics
 
-        (metrics.write_csv if chosen_format == "csv" else metrics.write_json)(stream, self)
+        if chosen_format == "csv":
+            metrics.write_csv(stream, self._values())
+        else:
+            metrics.write_json(stream, self)
 
     def summary(self) -> str:
         """The number of runs written and left out: `3 runs, 1 left out`."""

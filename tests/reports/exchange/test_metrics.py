@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from attnctl.lifecycle.run_history import Histories, RunHistory
-from attnctl.reports.exchange.metrics import COLUMNS, document, write_csv, write_json
+from attnctl.reports.exchange.metrics import COLUMNS, document, values_of, write_csv, write_json
 from attnctl.workspace.layout import Workspace
 from tests.attnctl.cli.exchange_cases import NOW, spec, write_attempt
 
@@ -26,7 +26,7 @@ def history(tmp_path: Path) -> RunHistory:
 
 def test_the_csv_has_a_line_for_each_value_of_the_attempt_that_counts(history: RunHistory) -> None:
     stream = io.StringIO()
-    write_csv(stream, [history])
+    write_csv(stream, [values_of(history)])
     rows = list(csv.DictReader(io.StringIO(stream.getvalue())))
     assert tuple(rows[0]) == COLUMNS
     found = [(row["step"], row["value"], row["attempt"]) for row in rows if row["name"] == "top1"]

@@ -18,6 +18,7 @@ from attnctl.db import RunRow, open_index
 from attnctl.workspace.layout import Workspace
 from tests.attnctl.cli.cli_run import Run, listing
 from tests.attnctl.cli.exchange_cases import NOW, events, spec, wandb_records, write_attempt
+from tests.db import opened, written
 
 Values = dict[tuple[str, int, str], float]
 
@@ -118,6 +119,25 @@ def test_nothing_is_written_into_the_workspace_not_even_a_database(trained: Path
     assert "attnctl.sqlite" not in before
     assert attnctl("export", "-f", "csv").code == 0
     assert listing(trained) == before
+
+
+def test_a_csv_of_runs_that_the_index_has_opens_none_of_their_files_and_is_the_same(folder: Path, attnctl: Run) -> None:
+    workspace, (first, second) = Workspace(folder), (spec(), spec("se"))
+    for run in (first, second):
+        write_attempt(workspace, run, 1, {10: 50.0, 20: 60.0}, nonce="a", outcome="preempted")
+        write_attempt(workspace, run, 2, {20: 61.5, 30: 70.0}, nonce="b", created=NOW + 500)
+    from_folders = attnctl("export", "-f", "csv").out
+    assert of_csv(from_folders)
+    written.age(workspace)
+    attnctl("status")
+    with opened.under(workspace.runs) as paths:
+        assert attnctl("export", "-f", "csv").out == from_folders
+    assert not [path for path in paths if path.endswith((".json", ".jsonl"))]
+    write_attempt(workspace, second, 3, {30: 71.0}, nonce="c", created=NOW + 900)
+    after = attnctl("export", "-f", "csv").out
+    assert of_csv(after)[second.id, 30, "top1"] == 71.0, "what changed since is read from its folder"
+    (folder / "attnctl.sqlite").write_bytes(b"SQLite format 3\0" + b"x" * 5000)
+    assert attnctl("export", "-f", "csv").out == after
 
 
 def test_of_a_step_trained_again_the_later_attempt_counts(folder: Path, attnctl: Run) -> None:
