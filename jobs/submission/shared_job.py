@@ -28,7 +28,10 @@ def room(workspace: Workspace, options: SlurmOptions, resources: Resources, spec
     """The options with a number of runs per GPU: of `auto`, that for which a job of these runs asks for room."""
     if options.runs_per_gpu != AUTO:
         return options
-    return replace(options, runs_per_gpu=packing.room(workspace, specs, resources, gpu_type(options)))
+    runs = packing.room(workspace, specs, resources, gpu_type(options))
+    if resources.gpus_per_node and options.cpus_per_gpu is None:
+        runs = min(runs, packing.FIRST)  # so many share the cores of a GPU that no setting has divided
+    return replace(options, runs_per_gpu=runs)
 
 
 def runs_per_job(options: SlurmOptions, resources: Resources, runs: int, base: str = "") -> int:

@@ -10,8 +10,9 @@ from pathlib import Path
 from attnctl import datasets, models
 from attnctl.cli.sweeping.resource_options import ResourceOptions, RunOn, check_tasks
 from attnctl.datasets import class_folders, own
+from attnctl.lifecycle import packing
 from attnctl.settings import gpu_request
-from attnctl.settings.config import Config, SlurmOptions
+from attnctl.settings.config import AUTO, Config, SlurmOptions
 from attnctl.settings.job_shape import JobShape, grouped
 from attnctl.spec import RunSpec
 from attnctl.values import SpecError, comma_join
@@ -247,7 +248,10 @@ def _gpus(where: Where, asked: ResourceOptions, options: SlurmOptions, *, answer
 
 
 def _cpus_per_gpu(where: Where, options: SlurmOptions, gpus: int, *, answering: bool) -> int:
-    """Cores for each GPU as in the settings, else the GPU's share of its node: one core decodes images too slowly."""
+    """Cores for each process as in the settings, else the GPU's share of its node: one core decodes too slowly.
+
+    Runs that share a GPU divide its share: a job asks for the cores of all of them.
+    """
     if options.cpus_per_gpu:
         return options.cpus_per_gpu
     if where == "local":
@@ -259,7 +263,9 @@ def _cpus_per_gpu(where: Where, options: SlurmOptions, gpus: int, *, answering: 
     from attnctl.jobs.slurm import nodes, sbatch
 
     partition, cluster = sbatch.target(options, os.environ)
-    return nodes.cpus_per_gpu(partition, gpus, gpu_request.read(options).kind, options.constraint, cluster)
+    share = nodes.cpus_per_gpu(partition, gpus, gpu_request.read(options).kind, options.constraint, cluster)
+    together = packing.FIRST if options.runs_per_gpu == AUTO else options.runs_per_gpu or 1
+    return max(1, share // together)
 
 
 def _gpus_on_slurm(asked: ResourceOptions, options: SlurmOptions, *, answering: bool) -> int:

@@ -102,3 +102,13 @@ def test_auto_asks_for_room_for_four_until_a_job_has_measured_more_or_fewer(
     script = lines(Config(workspace=workspace), options, Resources())
     assert " -m attnctl.jobs.packed.supervisor " in script[-1]
     assert " --auto -- srun " in script[-1]
+
+
+def test_auto_divides_the_cores_of_a_gpu_among_no_more_runs_than_it_began_with(
+    tmp_path: Path, make_specs: Callable[[int], list[RunSpec]]
+) -> None:
+    workspace, specs, gpu = Workspace(tmp_path), make_specs(12), Resources(gpus_per_node=1)
+    found = Packing(number=4, asked=4, gains=[2.0, 1.5, 1.3], reason="the job has no more places", device="a", at=1.0)
+    packing.write(workspace, packing.key(specs[0], gpu), found)
+    assert room(workspace, SlurmOptions(runs_per_gpu="auto"), gpu, specs).runs_per_gpu == 4
+    assert room(workspace, SlurmOptions(runs_per_gpu="auto", cpus_per_gpu=2), gpu, specs).runs_per_gpu == 8

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
@@ -19,6 +19,7 @@ from attnctl.workspace import submissions
 from attnctl.workspace.layout import Workspace
 from attnctl.workspace.records import Submission
 from tests.fixtures.fake_slurm import Fake
+from tests.jobs.slurm.test_nodes import cluster
 
 STANDING = SlurmOptions(partition="cpu", mem="8G", time="60", constraint="old", parallel=9)
 CONFIG = Config(workspace=Workspace(Path("/nowhere")), slurm=STANDING)
@@ -197,3 +198,15 @@ def test_rules_hold_for_slurm_and_nodes_of_the_settings_too(tmp_path: Path, fake
     local = choose_destination(config, ResourceOptions(run_on="local", device="cpu"))
     assert by_rules(config, ResourceOptions(run_on="local"), local, specs) == local
     assert local.resources.nodes == 1
+
+
+@pytest.mark.parametrize(("together", "cores"), [(None, 15), (4, 3), ("auto", 3), (64, 1)])
+def test_runs_that_share_a_gpu_divide_its_share_of_the_cores(
+    fake: Fake, together: int | Literal["auto"] | None, cores: int
+) -> None:
+    cluster(fake)  # in this partition, the share of a GPU is 15 cores
+    fake.says("sinfo", "5|infinite|gpu:4|all*\n")
+    fake.does("sbatch", "cat > /dev/null")
+    config = Config(workspace=Workspace(Path("/nowhere")), slurm=SlurmOptions(partition="all", runs_per_gpu=together))
+    made = choose_destination(config, ResourceOptions(run_on="slurm", gpus_per_node=1))
+    assert made.resources.cpus_per_task == cores
