@@ -78,8 +78,8 @@ COMMANDS = (
     Command(
         "data",
         DATA,
-        "Download, check or write data sets",
-        functions={"fetch": "fetch", "check": "check", "write": "write", "list": "list_"},
+        "Download, check, pack or write data sets",
+        functions={"fetch": "fetch", "check": "check", "pack": "pack", "write": "write", "list": "list_"},
     ),
     Command(
         "weights",

@@ -95,6 +95,8 @@ class Dataset:
     """The version of the file with that code."""
     columns: tuple[str, ...] = ()
     """A user's own data set of Hugging Face: the columns of its images and of their classes."""
+    packed: str = ""
+    """The name of the data set that `attnctl data pack` resized to make this one (`attnctl.datasets.packed`)."""
     load: str = ""
     """Layout `loaded`: `module:function` that maps the folder (or None) to the training and the test set, each
     as (images, labels): arrays (n, 3, H, W) of bytes and (n,) of whole numbers."""

@@ -17,13 +17,14 @@ from pathlib import Path
 from typing import Any
 
 from attnctl import own_data, user_cache
-from attnctl.datasets import fingerprint, folder_scan, hub, image_statistics, object_scan, own_code
+from attnctl.datasets import fingerprint, folder_scan, hub, image_statistics, object_scan, own_code, packed
 from attnctl.datasets.descriptor import Dataset
 from attnctl.datasets.fingerprint import Content, DataFile
 from attnctl.datasets.folder_scan import ImageFolder
 from attnctl.datasets.hub import HubFolder
 from attnctl.datasets.image_statistics import ImageStatistics
 from attnctl.datasets.object_scan import ObjectFolder
+from attnctl.datasets.packed import PackedFolder
 from attnctl.files import is_file_name, read_regular, write_atomic
 from attnctl.sources import store
 from attnctl.units import quantity
@@ -41,6 +42,8 @@ _VERSION = 1
 _CACHE = "own-data"
 _SUFFIX = ".json"
 _SMALLEST, _LARGEST_SIDE, _SIDE_STEP = 32, 224, 32
+_BACKBONES = {"imagenet": "resnet50"}
+"""The default backbone of packed images, by the data set that was packed."""
 _SMALL = 64  # up to this side a network for small images is the default
 SPLIT = 0.2
 """The fraction that is evaluated unless another was typed."""
@@ -153,6 +156,8 @@ def measure(text: str) -> Dataset:
     split = _evaluated_part(reference.test, reference.seed, "" if is_split else has)
 
     def measured() -> tuple[Dataset, str]:
+        if isinstance(scanned, PackedFolder):
+            return _measure_packed(scanned)
         return _measure(folder, scanned, split, reference.seed)
 
     return _measured_once(folder, scanned, (split, reference.seed), measured, scanned.notes, str(folder))
@@ -172,7 +177,7 @@ def _evaluated_part(test: float | None, seed: int, parts: str) -> float:
 
 def _measured_once(
     folder: Path,
-    scanned: ImageFolder | ObjectFolder | HubFolder,
+    scanned: ImageFolder | ObjectFolder | PackedFolder | HubFolder,
     options: tuple[object, ...],
     measure_it: Callable[[], tuple[Dataset, str]],
     notes: Sequence[str],
@@ -246,8 +251,10 @@ def notes(dataset: Dataset) -> tuple[str, ...]:
     return MEASURED[dataset.name].notes if dataset.name in MEASURED else ()
 
 
-def scan(folder: Path) -> ImageFolder | ObjectFolder:
+def scan(folder: Path) -> ImageFolder | ObjectFolder | PackedFolder:
     """List the files of a folder in any of the layouts; raises SpecError."""
+    if packed.is_packed(folder):
+        return packed.scan(folder)
     return object_scan.scan(folder) if object_scan.layout_of(folder) else folder_scan.scan(folder)
 
 
@@ -265,6 +272,19 @@ def _measure(folder: Path, scanned: ImageFolder | ObjectFolder, split: float, se
     }
     repeated = _repeated(scanned, content.digests) if content.is_whole else ""
     return _named(folder.name, values), "; ".join(filter(None, (seen.note, _of_content(content), repeated)))
+
+
+def _measure_packed(scanned: PackedFolder) -> tuple[Dataset, str]:
+    """The data set: all that is measured of others is in the manifest."""
+    manifest = scanned.manifest
+    seen = image_statistics.ImageStatistics(manifest.height, manifest.mean, manifest.std, measured=0)
+    content = Content(manifest.content, {})
+    values = {
+        **class_values(manifest.classes, manifest.height),
+        **_measured_values(scanned.root, scanned.counts, seen, scanned.parts, (0.0, 0), content),
+        "packed": manifest.source,
+    }
+    return _named(scanned.root.name, values), ""
 
 
 def _measured_values(
@@ -386,6 +406,7 @@ class _Description:
     code: str = ""
     code_version: str = ""
     columns: tuple[str, ...] = ()
+    packed: str = ""
 
 
 _TASKS: dict[str, tuple[tuple[str, ...], ...]] = {
@@ -413,7 +434,7 @@ def _described(name: str, description: str) -> Dataset:
     objects, small = values.layout != "imagefolder", values.height <= _SMALL
     return Dataset(
         name=name,
-        default_backbone="" if objects else "resnet20" if small else "resnet18",
+        default_backbone="" if objects else _BACKBONES.get(values.packed, "resnet20" if small else "resnet18"),
         recipe=OBJECTS_RECIPE if objects else "folder-small" if small else "folder",
         source="a user's own",
         **vars(values),
@@ -448,6 +469,8 @@ def _check(values: _Description) -> None:
         raise ValueError("its code has no version")
     if values.columns and (len(values.columns) != len(("image", "label")) or values.code or not classes):
         raise ValueError("its columns are not those of images and classes")
+    if values.packed and (not classes or values.columns or values.code or not _is_text(values.packed)):
+        raise ValueError("these images cannot be packed")
 
 
 # ------------------------------------------------------------------------------------------------------------ folders
@@ -513,17 +536,24 @@ def changes(dataset: Dataset, folder: Path | None, signature: str) -> str:
     return ""
 
 
-def check_unchanged(dataset: Dataset, folder: Path, signature: str = "") -> ImageFolder | ObjectFolder | HubFolder:
+def check_unchanged(
+    dataset: Dataset, folder: Path, signature: str = ""
+) -> ImageFolder | ObjectFolder | PackedFolder | HubFolder:
     """The files in a data set's folder; raises SpecError if they are not those that were measured.
 
     signature: the folder's when it was measured. While it is the same, the files are not read.
     """
     scanned = hub.scan(folder) if dataset.columns else scan(folder)
     files = scanned.files
-    if fingerprint.signature(files) != signature and fingerprint.content(files).text != dataset.content:
+    if fingerprint.signature(files) != signature and _content(scanned, files) != dataset.content:
         again = f"{hub.PREFIX if dataset.columns else ''}{folder}"
         raise SpecError(
             f"{dataset.name}: the images in {folder} have changed since the run was planned; restore them, or sweep "
             f"again with --dataset {again}"
         )
     return scanned
+
+
+def _content(scanned: ImageFolder | ObjectFolder | PackedFolder | HubFolder, files: Sequence[DataFile]) -> str:
+    """A digest of the files: of packed images, as their manifest says it."""
+    return scanned.manifest.content if isinstance(scanned, PackedFolder) else fingerprint.content(files).text

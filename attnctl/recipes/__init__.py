@@ -76,9 +76,10 @@ def default_for(dataset: str, backbone: str, model: str = "") -> str:
     """The default recipe for a data set and a backbone, or a model; raises SpecError."""
     if model:
         return models.describe(model).recipe(dataset)
-    if dataset not in _BY_DATASET:
+    known = dataset if dataset in _BY_DATASET else datasets.describe(dataset).packed
+    if known not in _BY_DATASET:
         return datasets.describe(dataset).recipe
-    return _BY_DATASET[dataset][backbones.describe(backbone).light]
+    return _BY_DATASET[known][backbones.describe(backbone).light]
 
 
 def fitted(dataset: Dataset) -> dict[str, Scalar]:

@@ -6,9 +6,10 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from attnctl.datasets import Dataset
+from attnctl.datasets import Dataset, packed
 from attnctl.files import reason
 from attnctl.jobs.data.errors import DataError
 from attnctl.settings.config import DataRoots
@@ -77,6 +78,7 @@ def check(
         for part, files in zip(("train", "test"), opened, strict=True):
             forms: Counter[str] = Counter()
             damaged = _damaged(len(files.labels), partial(_decode, files, forms), through if images else None, part)
+            damaged += _damaged_shards(dataset, folder, part, through) if images else ()
             contents[part] = PartContents(
                 len(files.labels), damaged=damaged, other_files=files.left_out, changed=_in_words(forms)
             )
@@ -179,6 +181,16 @@ def _read_scenes(
 
     damaged = _damaged(len(scenes), look, through, part)
     return damaged, Sizes(tuple(error.problem for error in wrong), **counts)
+
+
+def _damaged_shards(dataset: Dataset, folder: Path | None, part: str, through: Through) -> tuple[str, ...]:
+    """A line for each shard of packed images whose digest is another."""
+    if not dataset.packed or folder is None:
+        return ()
+    packing = packed.scan(folder)
+    name = dict(zip(("train", "test"), packed.PARTS, strict=True))[part]
+    numbers = through(range(len(packing.manifest.parts[name].shards)), f"reading the shards of {name}")
+    return tuple(line for number in numbers if (line := packed.damaged(packing, name, number)))
 
 
 def _damaged(count: int, read: Callable[[int], object], through: Through | None, part: str) -> tuple[str, ...]:

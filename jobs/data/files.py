@@ -22,7 +22,7 @@ from typing import NamedTuple, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from attnctl.datasets import Dataset, class_folders
+from attnctl.datasets import Dataset, class_folders, packed
 from attnctl.datasets.class_folders import IMAGE_SUFFIXES, PARTS, is_image
 from attnctl.files import read_regular
 from attnctl.jobs.data.archive import open_tar
@@ -70,6 +70,8 @@ def open_parts(
     Raises DataError if files are missing or damaged, or if the numbers of images or the classes are wrong.
     """
     present = check_files(dataset, folder)
+    if packed.is_packed(present):
+        raise DataError(f"{present} holds packed images, which are a data set of their own: --dataset {present}")
     source = copy_to_node(present) if stage else present
     opened = [index(source / part, dataset.classes) for part in parts]
     named = [(files.class_names, f"{part}/") for files, part in zip(opened, parts, strict=True) if files.class_names]

@@ -7,20 +7,24 @@ from pathlib import Path
 
 import numpy as np
 
-from attnctl.datasets import Dataset, arrow_images, folder_scan, hub, own
+from attnctl.datasets import Dataset, arrow_images, folder_scan, hub, own, packed
 from attnctl.datasets.arrow_images import ArrowImages
 from attnctl.datasets.folder_scan import ImageFile, ImageFolder
 from attnctl.datasets.hub import HubFolder
 from attnctl.datasets.object_scan import ObjectFolder
+from attnctl.datasets.packed import PackedFolder
 from attnctl.jobs.data import coded
 from attnctl.jobs.data.errors import DataError, MissingDataError, check_present
 from attnctl.jobs.data.files import FolderFiles, ImageFiles
+from attnctl.jobs.data.packed_files import open_packed
 from attnctl.jobs.data.split import stratified
 from attnctl.jobs.data.staging import copy_to_node
 from attnctl.values import SpecError
 
 
-def check_own(dataset: Dataset, folder: Path | None, signature: str = "") -> ImageFolder | ObjectFolder | HubFolder:
+def check_own(
+    dataset: Dataset, folder: Path | None, signature: str = ""
+) -> ImageFolder | ObjectFolder | PackedFolder | HubFolder:
     """The files of a user's own data set; raises MissingDataError unless those that were measured are there.
 
     signature: see `own.check_unchanged`.
@@ -42,6 +46,8 @@ def open_own(dataset: Dataset, folder: Path | None, *, signature: str = "", stag
     scanned = check_own(dataset, folder, signature)
     if isinstance(scanned, HubFolder):
         return [*_open_hub(dataset, scanned, stage=stage)]
+    if isinstance(scanned, PackedFolder):
+        return [*open_packed(packed.scan(copy_to_node(scanned.root)) if stage else scanned)]
     assert isinstance(scanned, ImageFolder), "only class folders are opened as images"
     scanned = folder_scan.scan(copy_to_node(scanned.root)) if stage else scanned
     train = _files(scanned, scanned.parts[0], scanned.train)

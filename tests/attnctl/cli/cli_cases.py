@@ -39,6 +39,7 @@ GOOD = {
     "rm": ["first", "--yes"],
     "gc": ["--dry-run"],
     "data fetch": ["cifar100"],
+    "data pack": ["imagenet"],
     "weights fetch": ["yolox:nano"],
     "weights list": ["yolox:nano"],
     "weights export": ["{run}", "--output", "weights.pt"],
