@@ -30,7 +30,7 @@ lint: $(BIN)/.attnctl-dev ## ruff, mypy --strict, import-linter
 	$(BIN)/mypy benchmarks/*.py
 	$(BIN)/lint-imports
 
-BENCHMARKS := backbone_table coverage startup ingestion status commands report training detection detection_data detection_metrics modules checkpoint module_table joint_forward
+BENCHMARKS := backbone_table coverage startup ingestion loader status commands report training detection detection_data detection_metrics modules checkpoint module_table joint_forward
 bench: $(BIN)/.attnctl-dev ## speed, as ratios to peers and limits; to see that all of it runs: make bench QUICK=--quick
 	@if [ -f .slurm/env.sh ]; then . .slurm/env.sh; more=submission; \
 	else echo "submission: skipped, it needs the SLURM of make slurm-up"; fi; \

@@ -60,9 +60,22 @@ def decode(read: Callable[[], bytes], name: str) -> Image.Image:
 def read_pixels(read: Callable[[], bytes], name: str) -> Tensor:
     """The pixels of `decode`, (3, H, W) uint8. Ordinary JPEG files are decoded by torchvision."""
     with _opened(read, name) as (content, encoded):
-        is_ordinary = encoded.format == "JPEG" and encoded.mode in jpeg.MODES
-        decoded = jpeg.decode(content) if is_ordinary else None
+        if encoded.format == "JPEG" and encoded.mode in jpeg.MODES:
+            decoded = jpeg.decode(content)
+        else:
+            decoded = _uncompressed(content, encoded)
         return to_pixels(_loaded(encoded, name)) if decoded is None else decoded  # Pillow says what is wrong
+
+
+def _uncompressed(content: bytes, encoded: Image.Image) -> Tensor | None:
+    """The pixels of a PPM file of bytes, as packed images can be; None for any other, or if pixels are missing."""
+    if encoded.format != "PPM":
+        return None
+    (codec, _, start, form), size = encoded.tile[0], 3 * encoded.width * encoded.height
+    if (codec, form) != ("raw", "RGB") or len(content) < start + size:
+        return None
+    pixels = torch.frombuffer(bytearray(content), dtype=torch.uint8, count=size, offset=start)
+    return pixels.view(encoded.height, encoded.width, 3).permute(2, 0, 1)
 
 
 @contextmanager

@@ -24,6 +24,7 @@ SAYS = {
     "detection_metrics": "largest difference in points of AP",
     "ingestion": "of the peer's speed (goal: 0.7)",
     "joint_forward": "of one forward (goal >= 0.97)",
+    "loader": "| attnctl, packed, 256 pixels |",
     "module_table": "| `ela` | 576 | 2,304 |",
     "modules": "x * gate",
     "report": "report --table ean:2 of 28 runs",

@@ -190,6 +190,8 @@ KINDS: dict[str, bytes] = {
     "PNG, as one file of ILSVRC 2012": photo("PNG"),
     "with transparency": photo("PNG", mode="RGBA"),
     "palette": photo("GIF", mode="P"),
+    "uncompressed pixels": photo("PPM"),
+    "uncompressed grey pixels": photo("PPM", mode="L"),
 }
 
 
@@ -202,7 +204,15 @@ def test_each_kind_of_file_in_imagenet_has_the_pixels_that_pillow_reads(kind: st
 
 def test_damaged_and_hostile_files_have_the_same_errors_whoever_decodes_them() -> None:
     content = photo()
-    for damaged in (content[:5000], content[:-3], content[:20], photo("PNG")[:-40], b"", b"no image"):
+    for damaged in (
+        content[:5000],
+        content[:-3],
+        content[:20],
+        photo("PNG")[:-40],
+        photo("PPM")[:-1],
+        b"",
+        b"no image",
+    ):
         with pytest.raises(DataError, match=r"^x\.jpg cannot be read: damaged or not an image$"):
             read_pixels(lambda damaged=damaged: damaged, "x.jpg")
     where = content.index(b"\xff\xc0") + 5
