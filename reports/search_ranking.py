@@ -20,6 +20,7 @@ from attnctl.values import comma_join, format_value
 from attnctl.workspace.records import Search
 
 HOURS = ReportColumn(name="hours", title="hours", decimals=3)
+RUN = ReportColumn(name="run", title="run", kind="words")
 
 
 def build(
@@ -50,7 +51,13 @@ def build(
         groups=tuple(groups),
         notes=tuple(_notes(search, modules, hours, options, with_placement=with_placement)),
     )
-    return Report(table=with_columns(table, options.columns), names=tuple(names), warnings=tuple(_unequal(modules)))
+    printed = [column.name for column in columns if column.name != RUN.name]
+    return Report(
+        table=with_columns(table, options.columns),
+        names=tuple(names),
+        warnings=tuple(_unequal(modules)),
+        printed=None if options.columns else with_columns(table, printed),
+    )
 
 
 def _columns(modules: Sequence[Module], rows: Sequence[RunRow]) -> Iterator[ReportColumn]:
@@ -61,7 +68,7 @@ def _columns(modules: Sequence[Module], rows: Sequence[RunRow]) -> Iterator[Repo
             yield replace(column, name=f"{column.name}.test", title=f"test {column.title}", better=None)
     yield ReportColumn(name="steps", title="steps", decimals=0)
     yield HOURS
-    yield ReportColumn(name="run", title="run", kind="words")
+    yield RUN
 
 
 def _row(

@@ -33,6 +33,8 @@ def test_only_the_winner_of_each_module_has_a_test_figure() -> None:
     assert report.table.headers == ("rank", "lr", "ela.kernel")
     assert [row.header[0] for _, row in report.rows()] == ["1", "2", "1", "2"]
     assert report.warnings == ()
+    assert report.printed is not None
+    assert [column.name for column in report.printed.columns] == ["top1", "top1.test", "steps", "hours"]
 
 
 def test_the_report_says_the_budget_of_each_module() -> None:

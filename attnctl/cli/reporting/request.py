@@ -83,7 +83,7 @@ def _pivot_words(pivot: Pivot | None) -> dict[str, str]:
 class Gathered:
     """A report, the runs that it was made of, and the commands that train what it lacks.
 
-    notes: which runs are in none of the rows of a paper's table, and why
+    notes: which runs are in none of the rows of a paper's table, and why; how a search goes on
     """
 
     report: Report
@@ -224,8 +224,11 @@ def _of_runs(index: Index, request: Request) -> Gathered:
     search = sweeps[0].search if of_sweeps and len(sweeps) == 1 else None
     if search is not None:
         made = searches.report(index, sweeps[0], search, rows, request.options)
-        todo = searches.commands(index, sweeps[0], search, rows, request.options) if request.missing else []
-        return Gathered(report=made.labelled(f"tab:{names}"), rows=rows, missing=todo)
+        report = made.report.labelled(f"tab:{names}")
+        if not request.missing:
+            return Gathered(report=report, rows=made.rows, notes=made.notes)
+        todo = searches.commands(index, sweeps[0], search, rows, request.options)
+        return Gathered(report=report, rows=made.rows, missing=todo)
     seeds = {row.seed for row in rows}
     words = missing_seeds(request.options.seeds, seeds) if rows else ""
     if words and seeds.isdisjoint(request.options.seeds):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from attnctl.cli.reporting import run_costs
@@ -19,12 +19,22 @@ if TYPE_CHECKING:
     from attnctl.db import Index, RunRow
     from attnctl.reports.selection import Options
 
+
+@dataclass(frozen=True)
+class Ranking:
+    """rows: the runs of the search, and its winners' on all training images. notes: how it goes on."""
+
+    report: Report
+    rows: Sequence[RunRow]
+    notes: Sequence[str]
+
+
 SEEDS = (0, 1, 2)
 """With which a winner is trained again, unless --seed says it."""
 
 
-def report(index: Index, sweep: Sweep, search: Search, rows: Sequence[RunRow], options: Options) -> Report:
-    """The ranking of a search. rows: its runs. Raises SpecError for an option that a ranking does not have."""
+def report(index: Index, sweep: Sweep, search: Search, rows: Sequence[RunRow], options: Options) -> Ranking:
+    """The ranking of a search. rows: its runs. Raises SpecError for an option that only comparisons have."""
     _check(options)
     modules = modules_of(search, _in_order(sweep, rows), options.epoch)
     winners = [sample.on_all_images for module in modules if (sample := module.winner) is not None]
@@ -34,10 +44,9 @@ def report(index: Index, sweep: Sweep, search: Search, rows: Sequence[RunRow], o
     hours = run_costs.hours(index, rows)
     made = search_ranking.build(search, modules, trained, hours, f"Search {sweep.name}", options)
     lacking = [module for module in modules if module.winner is None or not _tested(module, trained)]
-    if not lacking:
-        return made
-    note = f"`attnctl report {shlex.quote(sweep.name)} --missing` prints the commands that train what is missing."
-    return replace(made, table=replace(made.table, notes=(*made.table.notes, note)))
+    words = f"`attnctl report {shlex.quote(sweep.name)} --missing` prints the commands that train what is missing"
+    behind = [row for found in trained.values() for row in found]
+    return Ranking(made, [*rows, *behind], (words,) if lacking else ())
 
 
 def commands(index: Index, sweep: Sweep, search: Search, rows: Sequence[RunRow], options: Options) -> list[str]:

@@ -31,10 +31,10 @@ def specs(tmp_path: Path) -> list[RunSpec]:
     return found
 
 
-def gathered(folder: Path, **options: object) -> Gathered:
+def gathered(folder: Path, *, missing: bool = True, **options: object) -> Gathered:
     with open_index(Workspace(folder)) as index:
         index.refresh()
-        request = Request(sweeps=("mine",), missing=True, options=replace(Options(), **options))  # type: ignore[arg-type]
+        request = Request(sweeps=("mine",), missing=missing, options=replace(Options(), **options))  # type: ignore[arg-type]
         return gather(index, request)
 
 
@@ -65,7 +65,11 @@ def test_the_winners_are_trained_on_all_images_by_the_commands(tmp_path: Path, s
     at = [column.name for column in found.report.table.columns].index("top1.test")
     cell = found.report.table.groups[0].rows[0].cells[at]
     assert (cell.value, cell.n) == (51.0, 2)
-    assert any("attnctl report mine --missing" in note for note in found.report.table.notes)
+    assert found.notes == (), "the commands are printed already"
+    assert gathered(tmp_path, missing=False).notes == (
+        "`attnctl report mine --missing` prints the commands that train what is missing",
+    )
+    assert set(found.report.runs()) == {row.id for row in found.rows}, "a lock and a page are of these runs"
     assert len(gathered(tmp_path, seeds=(0,)).missing) == 1, "ELA's winner alone has no run of seed 0"
 
 
