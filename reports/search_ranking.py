@@ -46,7 +46,7 @@ def build(
         groups.append(Group(title=_title(module, name, options.names), rows=tuple(rows)))
     table = ReportTable(
         title=title,
-        headers=("rank", *_ranges(search)),
+        headers=("rank", *([_unit(modules)] if search.halving else []), *_ranges(search)),
         columns=columns,
         groups=tuple(groups),
         notes=tuple(_notes(search, modules, hours, options, with_placement=with_placement)),
@@ -90,11 +90,17 @@ def _row(
         "hours": Cell(value=sum(used) if used else None, runs=ids),
         "run": Cell(printed=comma_join(run[:8] for run in ids), runs=ids),
     }
+    length = [str(sample.length)] if search.halving else []
     values = (format_value(sample.values[name]) if name in sample.values else "" for name in _ranges(search))
     return Row(
-        header=(str(rank) if measured.value is not None else "", *values),
+        header=(str(rank) if measured.value is not None else "", *length, *values),
         cells=tuple(cells.get(column.name, Cell()) for column in columns),
     )
+
+
+def _unit(modules: Sequence[Module]) -> str:
+    """What the length of a training is counted in."""
+    return "epochs" if all(module.spec.recipe.epochs for module in modules) else "length"
 
 
 def _ranges(search: Search) -> list[str]:
@@ -124,6 +130,9 @@ def _notes(
         f"Search: {search.method}, {quantity(search.samples, 'sample')} of each module, search seed {search.seed}: "
         + "; ".join(f"{name} {search.ranges[name]}" for name in _ranges(search))
     )
+    if search.halving:
+        parts = (f"{count} for {'all' if by == 1 else f'1/{by}'} of the training" for count, by in search.rungs)
+        yield f"Halving, the same for each module: {', the best '.join(parts)}; each rung is trained from the start."
     yield (
         f"held-out: {options.epoch} epoch, on images held out of the training set (val_split={splits}), which are the "
         "same for all samples. test: last epoch of the winner trained again on all training images, mean over seeds."
@@ -131,14 +140,15 @@ def _notes(
     for module in modules:
         name, best = module.name(with_placement=with_placement), module.ranked[0]
         what = "Winner" if module.winner else "Best so far"
-        ended = f"{sum(item.ended for item in module.samples)} of {quantity(module.wanted, 'sample')} ended"
+        wanted = quantity(module.wanted, "training" if search.halving else "sample")
+        ended = f"{sum(item.ended for item in module.samples)} of {wanted} ended"
         values = " ".join(f"{key}={format_value(value)}" for key, value in best.values.items()) or "the only sample"
         if best.runs.done(module.metric):
             yield f"{what} of {_where(module, name, modules)}: {values}; {ended}"
         else:
             yield f"{_where(module, name, modules)}: no result yet; {ended}"
     names = [module.name(with_placement=with_placement) for module in modules]
-    budgets = (_budget(module, name, modules, hours) for module, name in zip(modules, names, strict=True))
+    budgets = (_budget(search, module, name, modules, hours) for module, name in zip(modules, names, strict=True))
     yield f"Budget: {'; '.join(budgets)}"
     if len(modules) > 1 and any(map(is_shared, search.ranges)):
         shared = comma_join(name for name in _ranges(search) if is_shared(name))
@@ -152,13 +162,14 @@ def _where(module: Module, name: str, modules: Sequence[Module]) -> str:
     return f"{name} in {module.spec.network} on {module.spec.dataset}" if several else name
 
 
-def _budget(module: Module, name: str, modules: Sequence[Module], hours: Mapping[str, float]) -> str:
+def _budget(search: Search, module: Module, name: str, modules: Sequence[Module], hours: Mapping[str, float]) -> str:
     rows = [row for sample in module.samples for row in sample.runs.rows]
     used = [hours[row.id] for row in rows if row.id in hours]
     unit = "hours of a CPU process" if all((row.device or "cpu").startswith("cpu") for row in rows) else "GPU-hours"
     spent = f", {sum(used):.3g} {unit}" if used else ""
     steps = sum(row.step or 0 for row in rows)
-    return f"{_where(module, name, modules)} {quantity(len(module.samples), 'sample')}, {steps:,} steps{spent}"
+    count = quantity(len(module.samples), "training" if search.halving else "sample")
+    return f"{_where(module, name, modules)} {count}, {steps:,} steps{spent}"
 
 
 def _unequal(modules: Sequence[Module]) -> Iterator[str]:

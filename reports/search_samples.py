@@ -33,6 +33,11 @@ class Sample:
         return len([row for row in self.runs.rows if row.state in _ENDED]) == self.runs.wanted
 
     @property
+    def length(self) -> int:
+        """Epochs, or steps, of its training: shorter at the lower rungs of a search."""
+        return self.spec.recipe.epochs or self.spec.recipe.steps
+
+    @property
     def on_all_images(self) -> RunSpec:
         """The same training without a validation split."""
         return replace(self.spec, recipe=replace(self.spec.recipe, val_split=0.0))
@@ -45,7 +50,7 @@ class Module:
     samples: tuple[Sample, ...]
     metric: Metric
     wanted: int
-    """Samples that it is to have."""
+    """Trainings that it is to have: a search with rungs trains some samples several times."""
 
     @property
     def spec(self) -> RunSpec:
@@ -54,11 +59,12 @@ class Module:
 
     @cached_property
     def ranked(self) -> tuple[Sample, ...]:
-        """The best sample first; those without a number last."""
+        """The best sample first, of the longest trainings before the others; those without a number last."""
         sign = 1 if self.metric.lower else -1
         means = [sample.runs.summary(self.metric) for sample in self.samples]
         order = sorted(
-            range(len(means)), key=lambda index: (means[index] is None, sign * getattr(means[index], "mean", 0.0))
+            range(len(means)),
+            key=lambda at: (-self.samples[at].length, means[at] is None, sign * getattr(means[at], "mean", 0.0)),
         )
         return tuple(self.samples[index] for index in order)
 
@@ -108,4 +114,4 @@ def _module(search: Search, samples: Sequence[Sequence[RunRow]], seeds: Collecti
         for runs in samples
     )
     metric = Metric(name=primary(samples[0][0]), epoch=epoch)
-    return Module(samples=found, metric=metric, wanted=search.samples if found[0].values else 1)
+    return Module(samples=found, metric=metric, wanted=search.trainings if found[0].values else 1)

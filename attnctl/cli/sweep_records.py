@@ -171,15 +171,18 @@ def _searched(name: str, was: Search | None, now: Search | None) -> Search | Non
             kinds = "a search, and this is not one" if now is None else "not a search, and this is one"
             raise SpecError(f"sweep {name!r} is {kinds}; choose another --name")
         return None
-    if (was.method, was.seed) != (now.method, now.seed):
+    if (was.method, was.seed, was.halving) != (now.method, now.seed, now.halving) or (
+        was.halving and was.samples != now.samples
+    ):
         before = f"--search {was.method} --search-seed {was.seed}"
+        before += f" --halving {was.halving} --samples {was.samples}" if was.halving else ""
         raise SpecError(f"sweep {name!r} has {before}; type the same, or choose another --name")
     for key in {**was.ranges, **now.ranges}:
         both = [search.ranges.get(key, "") for search in (was, now)]
         if both[0] != both[1] and (all(both) or key in recipe_fields()):
             texts = [f"{key} {text}" if text else f"no {key}" for text in both]
             raise SpecError(f"sweep {name!r} searches {texts[0]}, and this {texts[1]}; choose another --name")
-    return replace(now, samples=max(was.samples, now.samples), ranges={**was.ranges, **now.ranges})
+    return was.united(now)
 
 
 def _same_settings(was: OfPaper, of: OfPaper) -> bool:

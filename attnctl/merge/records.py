@@ -51,6 +51,8 @@ def sweeps(ours: Workspace, theirs: Workspace) -> tuple[list[SweepChange], dict[
         runs = list(dict.fromkeys([*(existing.runs if existing else []), *sweep.runs]))
         if existing is None or runs != existing.runs:
             record = replace(existing or sweep, name=name, runs=runs)
+            if existing is not None and existing.search is not None and sweep.search is not None:
+                record = replace(record, search=existing.search.united(sweep.search))
             changes.append(SweepChange(record, sweep.name if name != sweep.name and existing is None else ""))
     return changes, broken
 

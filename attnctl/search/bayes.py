@@ -8,14 +8,14 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from attnctl import recipe_parts
 from attnctl.grid import Axes, Expansion
 from attnctl.search.ranges import Choice, Range
+from attnctl.search.results import Result, key_of
+from attnctl.search.sampled import values_of
 from attnctl.search.samples import Cell, Dimension, cells_of, draw, expansion_of
-from attnctl.spec import RunSpec
 from attnctl.values import Scalar, SpecError, format_value
 from attnctl.workspace.records import Search
 
@@ -29,35 +29,17 @@ _MOST_ASKED = 200
 """What optuna suggests may be a sample already, or one that the module cannot have."""
 
 
-@dataclass(frozen=True)
-class Result:
-    """A sample of an earlier round. value: None if it has ended without one. ended: it need not be waited for."""
-
-    values: Mapping[str, Scalar]
-    value: float | None
-    ended: bool
-
-
-@dataclass(frozen=True)
-class Study:
-    """The results of a cell, in the order of its samples. lower: whether the lower value is the better one."""
-
-    results: Sequence[Result] = ()
-    lower: bool = False
-
-
-Results = Mapping[tuple[str, str, str, str], Study]
-"""By `key_of`."""
-
-
 def check_installed() -> None:
     """Raise SpecError if optuna is not there."""
     if importlib.util.find_spec("optuna") is None:
         raise SpecError("--search bayes needs optuna: pip install 'attnctl[search]'")
 
 
-def samples(axes: Axes, search: Search, results: Results) -> Expansion:
-    """The runs of all rounds so far, and of the next one of each module whose samples have all ended."""
+def samples(axes: Axes, search: Search, results: Sequence[Result]) -> Expansion:
+    """The runs of all rounds so far, and of the next one of each module whose samples have all ended.
+
+    results: in the order of the samples
+    """
     own = [kind for kind in recipe_parts.KINDS if any(map(recipe_parts.is_file, axes.overrides.get(kind, ())))]
     for name in axes.overrides:
         if recipe_parts.is_option(name) and name.partition(".")[0] in own:
@@ -66,25 +48,20 @@ def samples(axes: Axes, search: Search, results: Results) -> Expansion:
     for cell in cells:
         first = Cell(cell.axes, cell.dimensions)
         if draw(first, search, 0):
-            choose(cell, search, results.get(key_of(first.specs[0][0]), Study()))
+            key = key_of(first.specs[0][0])
+            choose(cell, search, [result for result in results if key_of(result.spec) == key])
         else:
             cell.invalid += first.invalid
     return expansion_of(cells)
 
 
-def key_of(spec: RunSpec) -> tuple[str, str, str, str]:
-    """What has samples of its own: a module in a network, on a data set."""
-    return spec.network, spec.dataset, spec.module, spec.placement
-
-
-def choose(cell: Cell, search: Search, study: Study) -> None:
+def choose(cell: Cell, search: Search, results: Sequence[Result]) -> None:
     """Give a cell its samples: those with results, and the next round once all of these have ended.
 
     A round that was recorded only in part is completed: the same results give the same suggestions. Raises SpecError if
     a module has too few different samples.
     """
-    names = [item.name for item in cell.dimensions]
-    known = [result for result in study.results if all(name in result.values for name in names)]
+    known = [result for result in results if _texts(cell, result).keys() == {item.name for item in cell.dimensions}]
     wanted = cell.wanted(search.samples)
     for first in range(0, wanted, ROUND):
         target = min(first + ROUND, wanted)
@@ -94,17 +71,17 @@ def choose(cell: Cell, search: Search, study: Study) -> None:
         for result in here:
             cell.add(_texts(cell, result))
         if len(here) < target - first:
-            _complete(cell, _chosen(cell, search, before, target, lower=study.lower), target)
+            _complete(cell, _chosen(cell, search, before, target), target)
             return
 
 
-def _chosen(cell: Cell, search: Search, before: Sequence[Result], target: int, *, lower: bool) -> Cell:
+def _chosen(cell: Cell, search: Search, before: Sequence[Result], target: int) -> Cell:
     """The same network with the samples that follow from these results, whatever was recorded of them already."""
     whole = Cell(cell.axes, cell.dimensions)
     for result in before:
         whole.add(_texts(cell, result))
     if before:
-        _ask(whole, search, before, target, lower=lower)
+        _ask(whole, search, before, target)
     else:
         for sample in range(target):
             draw(whole, search, sample)
@@ -120,10 +97,11 @@ def _complete(cell: Cell, whole: Cell, target: int) -> None:
 
 
 def _texts(cell: Cell, result: Result) -> dict[str, str]:
-    return {item.name: _text(item, result.values[item.name]) for item in cell.dimensions}
+    values = values_of(result.spec, [item.name for item in cell.dimensions])
+    return {item.name: _text(item, values[item.name]) for item in cell.dimensions if item.name in values}
 
 
-def _ask(cell: Cell, search: Search, before: Sequence[Result], target: int, *, lower: bool) -> None:
+def _ask(cell: Cell, search: Search, before: Sequence[Result], target: int) -> None:
     """Add samples that optuna suggests until there are `target`."""
     import optuna
 
@@ -131,7 +109,7 @@ def _ask(cell: Cell, search: Search, before: Sequence[Result], target: int, *, l
     names = ",".join([cell.module, *(item.name for item in cell.dimensions)])
     seed = int.from_bytes(hashlib.sha256(f"{search.seed}/{names}/{len(before)}".encode()).digest()[:4])
     study = optuna.create_study(
-        direction="minimize" if lower else "maximize",
+        direction="minimize" if before[0].lower else "maximize",
         sampler=optuna.samplers.TPESampler(seed=seed, n_startup_trials=ROUND, constant_liar=True),
     )
     space = {item.name: _distribution(item.values) for item in cell.dimensions}
@@ -162,7 +140,8 @@ def _trial(cell: Cell, space: Mapping[str, Any], result: Result) -> optuna.trial
     """A result as optuna has it. A sample without a number, such as one that diverged, counts as failed."""
     from optuna.trial import TrialState, create_trial
 
-    params = {item.name: _parameter(item, result.values[item.name]) for item in cell.dimensions}
+    texts = _texts(cell, result)
+    params = {item.name: _parameter(item, texts[item.name]) for item in cell.dimensions}
     done = result.value is not None
     return create_trial(
         params=params,
@@ -172,9 +151,8 @@ def _trial(cell: Cell, space: Mapping[str, Any], result: Result) -> optuna.trial
     )
 
 
-def _parameter(item: Dimension, value: Scalar) -> Any:
-    """A sampled value as optuna has it; options of a recipe's parts are texts."""
-    text = _text(item, value)
+def _parameter(item: Dimension, text: str) -> Any:
+    """A sampled value as optuna has it."""
     if isinstance(item.values, Choice):
         return text
     return int(text) if item.values.is_whole else float(text)

@@ -73,7 +73,7 @@ class Cell:
         return None
 
 
-def search_of(axes: Axes, method: str, samples: int, seed: int) -> Search:
+def search_of(axes: Axes, method: str, samples: int, seed: int, halving: int = 0) -> Search:
     """What a sweep records of its search. Raises SpecError when nothing is searched."""
     if not 0 < samples <= MOST_SAMPLES:
         raise SpecError(f"--samples is {samples}; it must be from 1 to {MOST_SAMPLES}")
@@ -82,7 +82,7 @@ def search_of(axes: Axes, method: str, samples: int, seed: int) -> Search:
         raise SpecError(
             "--samples needs a range, such as --lr log:1e-3..1e-1, or a comma list of values to choose from"
         )
-    return Search(method=method, samples=samples, seed=seed, ranges=found)
+    return Search(method=method, samples=samples, seed=seed, ranges=found, halving=halving)
 
 
 def check_no_ranges(axes: Axes, option: str) -> None:
@@ -251,12 +251,18 @@ def _of_module(axes: Axes, module: str) -> Axes:
 
 
 def _has(axes: Axes, item: Dimension) -> bool:
-    """Whether a dimension is one of these axes of one module: of a hyperparameter, the addressed one counts."""
+    """Whether a dimension is one of these axes of one module: what is addressed to a module counts there."""
     if item.owner:
         return (item.owner, item.hyperparameter) in axes.addressed
-    return item.hyperparameter in axes.hyperparameters and not any(
-        name == item.hyperparameter for _, name in axes.addressed
+    addressed = {owner for owner, name in axes.addressed if name == item.hyperparameter}
+    return any(
+        part not in addressed and _canonical(part) not in addressed and item.hyperparameter in _names(part)
+        for part in _parts(axes.modules[0])
     )
+
+
+def _names(part: str) -> set[str]:
+    return {item.name for item in attention.describe(part).hyperparameters}
 
 
 def _axes_of(axes: Axes) -> dict[str, tuple[str, ...]]:

@@ -7,6 +7,7 @@ import dataclasses
 import getpass
 import hashlib
 import json
+import math
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -188,13 +189,40 @@ class Search:
     """What a sweep searches, instead of training a grid.
 
     method: how samples are chosen. samples: of each compared module. seed: of the samples, not of the trainings.
-    ranges: what varies, such as `lr` or `ela.kernel`, as it was typed
+    ranges: what varies, such as `lr` or `ela.kernel`, as it was typed. halving: at each rung one in so many samples
+    stays; 0: all of them are trained in full
     """
 
     method: str
     samples: int
     seed: int
     ranges: Mapping[str, str]
+    halving: int = 0
+
+    @property
+    def has_rounds(self) -> bool:
+        """Whether later trainings depend on the results of earlier ones."""
+        return self.method == "bayes" or self.halving > 0
+
+    @property
+    def rungs(self) -> tuple[tuple[int, int], ...]:
+        """The samples of each rung, and by what their training is divided: with 27 and 3 (27, 9), (9, 3), (3, 1)."""
+        found = [(self.samples, 1)]
+        while self.halving > 1 and found[-1][0] >= self.halving**2:
+            found.append((math.ceil(found[-1][0] / self.halving), 1))
+        return tuple(
+            (count, self.halving**rung) for (count, _), rung in zip(found, range(len(found))[::-1], strict=True)
+        )
+
+    @property
+    def trainings(self) -> int:
+        """Of each module, over all rungs."""
+        return sum(count for count, _ in self.rungs)
+
+    def united(self, other: Search) -> Search:
+        """The search that has the samples and the ranges of both."""
+        ranges = {**self.ranges, **other.ranges}
+        return dataclasses.replace(self, samples=max(self.samples, other.samples), ranges=ranges)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -23,9 +23,9 @@ def axes(*modules: str, seeds: tuple[str, ...] = ("0",)) -> Axes:
     )
 
 
-def searched(request: Axes, count: int) -> tuple[Search, list[RunSpec]]:
-    """The search and its runs, sample by sample."""
-    search = search_of(request, "random", count, 0)
+def searched(request: Axes, count: int, halving: int = 0) -> tuple[Search, list[RunSpec]]:
+    """The search and its samples one after the other; with halving, their runs are not shortened."""
+    search = search_of(request, "random", count, 0, halving)
     return search, samples(request, search).specs
 
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from attnctl.db import RunRow
 from attnctl.reports.report import Report
 from attnctl.reports.search_ranking import build
 from attnctl.reports.search_samples import modules_of
 from attnctl.reports.selection import ALL, Options
 from attnctl.reports.terminal import render
+from attnctl.search.halving import shortened
 from attnctl.workspace.records import Search
 from tests.reports.report_rows import of_specs
-from tests.reports.search_cases import case
+from tests.reports.search_cases import axes, case, searched
 
 
 def made(search: Search, rows: list[RunRow], tested: tuple[float, ...] = (), options: Options = ALL) -> Report:
@@ -73,3 +76,18 @@ def test_columns_can_be_chosen() -> None:
     report = made(search, rows, options=Options(columns=("top1.measured", "run"), decimals=(("top1", 1),)))
     assert [column.name for column in report.table.columns] == ["top1", "run"]
     assert report.table.columns[0].heading == "held-out top-1 (%)"
+
+
+def test_rungs_are_told_with_the_length_of_each_training() -> None:
+    search, specs = searched(axes("se"), 4, 2)
+    short = [replace(spec, recipe=shortened(spec.recipe, 2)) for spec in specs]
+    report = made(search, of_specs([*short, specs[1], specs[3]], (10, 90, 20, 80, 60, 70)))
+    assert report.table.headers == ("rank", "epochs", "lr")
+    assert [row.header[:2] for _, row in report.rows()][:3] == [("1", "8"), ("2", "8"), ("3", "4")]
+    notes = report.table.notes
+    assert (
+        "Halving, the same for each module: 4 for 1/2 of the training, the best 2 for all of the training; each rung "
+        "is trained from the start." in notes
+    )
+    assert f"Winner of se: lr={specs[3].recipe.lr:g}; 6 of 6 trainings ended" in notes
+    assert any(note.startswith("Budget: se 6 trainings, 270 steps") for note in notes)

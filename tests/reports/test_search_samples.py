@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+from dataclasses import replace
 
 from attnctl.reports.search_samples import modules_of
-from tests.reports.search_cases import case
+from attnctl.search.halving import shortened
+from tests.reports.report_rows import of_specs
+from tests.reports.search_cases import axes, case, searched
 
 
 def test_samples_are_ranked_for_each_module_by_the_mean_over_the_seeds() -> None:
@@ -55,3 +58,18 @@ def test_runs_with_a_broken_spec_are_left_out() -> None:
     del rows[0].details["spec"][rows[0].id]
     (module,) = modules_of(search, rows)
     assert len(module.samples) == 1
+
+
+def test_the_longest_trainings_come_first_and_the_winner_is_one_of_them() -> None:
+    search, specs = searched(axes("se"), 4, 2)
+    short = [replace(spec, recipe=shortened(spec.recipe, 2)) for spec in specs]
+    climbed = [*short, specs[1], specs[3]]
+    (module,) = modules_of(search, of_specs(climbed, (10, 90, 20, 80, 60, 70)))
+    assert module.wanted == 6
+    assert [(sample.length, sample.runs.values(module.metric)) for sample in module.ranked] == [
+        (8, [70]), (8, [60]), (4, [90]), (4, [80]), (4, [20]), (4, [10]),
+    ]  # fmt: skip
+    assert module.winner is not None
+    assert module.winner.spec == specs[3]
+    (module,) = modules_of(search, of_specs(short, (10, 90, 20, 80)))
+    assert module.winner is None, "the next rung is due"

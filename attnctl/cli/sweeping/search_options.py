@@ -11,7 +11,7 @@ import typer
 from attnctl import recipes
 from attnctl.cli import value_names
 from attnctl.grid import Axes
-from attnctl.search import bayes, samples
+from attnctl.search import bayes, halving, samples
 from attnctl.spec import recipe_value
 from attnctl.values import SpecError
 from attnctl.workspace.records import Search
@@ -51,6 +51,17 @@ class SearchOptions:
         ),
     ] = None
 
+    halving: Annotated[
+        int | None,
+        typer.Option(
+            help="Train all samples briefly, and only the best 1/N of each module longer, up to the whole training.",
+            rich_help_panel=PANEL,
+            metavar=value_names.NUMBER,
+            min=2,
+            max=10,
+        ),
+    ] = None
+
     def check_paper(self) -> None:
         """Raise SpecError if an option is given although the sweep is of a paper."""
         for option in self._given():
@@ -68,13 +79,25 @@ class SearchOptions:
             return axes, None
         if self.search == "bayes":
             bayes.check_installed()
-            if name is None:
-                raise SpecError("--search bayes needs --name: each round continues the sweep of that name")
+            if self.halving is not None:
+                raise SpecError("--halving is for --search random and sobol; bayes chooses by whole trainings")
+        rounds = "--search bayes" if self.search == "bayes" else "--halving" if self.halving is not None else ""
+        if rounds and name is None:
+            raise SpecError(f"{rounds} needs --name: each round continues the sweep of that name")
         axes = _with_validation(axes)
-        return axes, samples.search_of(axes, self.search or "random", self.samples, self.search_seed or 0)
+        method, seed = self.search or "random", self.search_seed or 0
+        search = samples.search_of(axes, method, self.samples, seed, self.halving or 0)
+        if search.halving:
+            halving.check(axes, search)
+        return axes, search
 
     def _given(self) -> Sequence[str]:
-        given = {"--samples": self.samples, "--search": self.search, "--search-seed": self.search_seed}
+        given = {
+            "--samples": self.samples,
+            "--search": self.search,
+            "--search-seed": self.search_seed,
+            "--halving": self.halving,
+        }
         return [option for option, value in given.items() if value is not None]
 
 

@@ -1,16 +1,20 @@
-"""The runs of a sweep of modules; of a Bayesian search round by round, each from the results of those before."""
+"""The runs of a sweep of modules; of some searches round by round, each from the results of those before."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from attnctl.cli import context, sweep_records
 from attnctl.cli.sweeping.init_options import InitOptions
 from attnctl.cli.sweeping.selection import Selection, of_modules, with_weights
 from attnctl.grid import Axes
-from attnctl.search import bayes
+from attnctl.search.results import Result
 from attnctl.workspace.layout import Workspace
 from attnctl.workspace.records import Search
+
+if TYPE_CHECKING:
+    from attnctl.reports.search_samples import Module, Sample
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,8 +30,8 @@ class Rounds:
     name: str | None
 
     def selection(self) -> Selection:
-        """All runs; of a Bayesian search those of the rounds so far, and of the next if it is due. Raises SpecError."""
-        results = of_sweep(self.workspace, self.name) if self._is_bayes and self.name is not None else None
+        """All runs; of a search in rounds those so far, and of the next round if it is due. Raises SpecError."""
+        results = of_sweep(self.workspace, self.name) if self._has_rounds and self.name is not None else []
         found = of_modules(
             self.request, self.typed, skip_invalid=self.skip_invalid, search=self.search, results=results
         )
@@ -35,38 +39,32 @@ class Rounds:
 
     def following(self, before: Selection) -> Selection | None:
         """The selection after the runs of an earlier one have ended; None if it has no more runs. Raises SpecError."""
-        if not self._is_bayes:
+        if not self._has_rounds:
             return None
         found, known = self.selection(), {spec.id for spec in before.specs}
         return None if all(spec.id in known for spec in found.specs) else found
 
     @property
-    def _is_bayes(self) -> bool:
-        return self.search is not None and self.search.method == "bayes"
+    def _has_rounds(self) -> bool:
+        return self.search is not None and self.search.has_rounds
 
 
-def of_sweep(workspace: Workspace, name: str) -> bayes.Results:
+def of_sweep(workspace: Workspace, name: str) -> list[Result]:
     """The results of the sweep of that name; none if there is no such search yet. Raises SpecError."""
     if not workspace.sweep(name).is_file():
-        return {}
+        return []
     from attnctl.reports.search_samples import modules_of
 
     record = sweep_records.read(workspace, name)
     if record.search is None:
-        return {}
+        return []
     with context.index() as index:
         index.refresh()
         rows = {row.id: row for row in index.runs(record.runs)}
         modules = modules_of(record.search, [rows[run] for run in record.runs if run in rows])
-        return {
-            bayes.key_of(module.spec): bayes.Study(
-                [
-                    bayes.Result(
-                        sample.values, mean.mean if (mean := sample.runs.summary(module.metric)) else None, sample.ended
-                    )
-                    for sample in module.samples
-                ],
-                lower=module.metric.lower,
-            )
-            for module in modules
-        }
+        return [_result(module, sample) for module in modules for sample in module.samples]
+
+
+def _result(module: Module, sample: Sample) -> Result:
+    mean = sample.runs.summary(module.metric)
+    return Result(sample.spec, mean.mean if mean else None, sample.ended, module.metric.lower)

@@ -14,7 +14,8 @@ from attnctl.cli.sweep_records import OfPaper
 from attnctl.cli.sweeping import selected
 from attnctl.grid import Axes, Expansion, InvalidCell, expand
 from attnctl.networks import probe
-from attnctl.search import bayes
+from attnctl.search import bayes, halving
+from attnctl.search.results import Result, key_of
 from attnctl.search.sampled import is_shared, values_of
 from attnctl.search.samples import samples
 from attnctl.spec import RunSpec
@@ -56,7 +57,7 @@ class Selection:
 
 
 def of_modules(
-    request: Axes, typed: str, *, skip_invalid: bool, search: Search | None = None, results: bayes.Results | None = None
+    request: Axes, typed: str, *, skip_invalid: bool, search: Search | None = None, results: Sequence[Result] = ()
 ) -> Selection:
     """The runs of the grid; raises SpecError for a cell that cannot be, unless those are left out.
 
@@ -66,7 +67,9 @@ def of_modules(
     if search is None:
         expansion = _probed(expand(request))
     elif search.method == "bayes":
-        expansion = _probed(bayes.samples(request, search, results or {}))
+        expansion = _probed(bayes.samples(request, search, results))
+    elif search.halving:
+        expansion = _probed(halving.samples(request, search, results))
     else:
         expansion = _probed(samples(request, search))
     parts = split_list(typed, "MODULE")
@@ -99,7 +102,7 @@ def _sampled(spec: RunSpec, search: Search) -> str:
 
 
 def _search_summary(search: Search, specs: Sequence[RunSpec]) -> str:
-    networks = len({bayes.key_of(spec) for spec in specs})
+    networks = len({key_of(spec) for spec in specs})
     each = f" for each of {networks} networks" if networks > 1 else ""
     split = comma_join(dict.fromkeys(format_value(spec.recipe.val_split) for spec in specs))
     words = (
@@ -107,9 +110,12 @@ def _search_summary(search: Search, specs: Sequence[RunSpec]) -> str:
         f"training images (val_split={split})"
     )
     chosen = len({spec.lineage for spec in specs})
-    if search.method != "bayes" or chosen >= search.samples * networks:
+    if not search.has_rounds or chosen >= search.trainings * networks:
         return words
-    return f"{words}; {chosen} are chosen; type the same command when they have ended, and it chooses the next ones"
+    return (
+        f"{words}; {chosen} of {search.trainings * networks} trainings are chosen; type the same command when they "
+        "have ended, and it chooses the next ones"
+    )
 
 
 def with_weights(selected: Selection, initial: InitOptions, workspace: Workspace) -> Selection:

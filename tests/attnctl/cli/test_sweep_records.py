@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -96,3 +97,12 @@ def test_one_name_is_not_of_two_searches(tmp_path: Path, other: Search | None, r
     sweep_records.record(workspace, "grid", "se", ["a"], [])
     with pytest.raises(SpecError, match="sweep 'grid' is not a search, and this is one; choose another --name"):
         sweep_records.record(workspace, "grid", "se", ["b"], [], search=search())
+
+
+def test_a_search_with_rungs_keeps_its_number_of_samples(tmp_path: Path) -> None:
+    workspace = Workspace(tmp_path)
+    halved = replace(search(9), halving=3)
+    sweep_records.record(workspace, "mine", "se", ["a"], [], search=halved)
+    sweep_records.record(workspace, "mine", "ela", ["b"], [], search=halved)
+    with pytest.raises(SpecError, match="sweep 'mine' has --search random --search-seed 0 --halving 3 --samples 9;"):
+        sweep_records.record(workspace, "mine", "se", ["c"], [], search=replace(halved, samples=27))

@@ -66,3 +66,21 @@ def test_a_bayesian_search_continues_a_sweep_by_its_name() -> None:
     assert options.request(AXES, "mine")[1] == Search(
         method="bayes", samples=20, seed=3, ranges={"lr": "log:0.001..0.1"}
     )
+
+
+def test_halving_needs_a_name_and_samples_to_halve() -> None:
+    with pytest.raises(SpecError, match="--halving needs --name"):
+        SearchOptions(samples=9, halving=3).request(AXES)
+    with pytest.raises(SpecError, match="--halving needs --samples, the number"):
+        SearchOptions(halving=3).request(AXES)
+    with pytest.raises(SpecError, match="--halving 3 needs --samples 9 or more"):
+        SearchOptions(samples=8, halving=3).request(AXES, "mine")
+    search = SearchOptions(samples=9, halving=3).request(AXES, "mine")[1]
+    assert search is not None
+    assert (search.halving, search.has_rounds) == (3, True)
+
+
+def test_a_bayesian_search_is_not_halved() -> None:
+    pytest.importorskip("optuna")
+    with pytest.raises(SpecError, match="--halving is for --search random and sobol"):
+        SearchOptions(samples=9, search="bayes", halving=3).request(AXES, "mine")

@@ -48,10 +48,10 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_a_round_follows_from_the_results_in_the_folders(folder: Path) -> None:
     search = rounds(folder)
-    assert of_sweep(search.workspace, "mine") == {}
+    assert of_sweep(search.workspace, "mine") == []
     first = search.selection()
     assert len(first.specs) == ROUND
-    assert "5 are chosen; type the same command when they have ended" in first.summary
+    assert "5 of 7 trainings are chosen; type the same command when they have ended" in first.summary
     recorded(folder, first)
     for spec in first.specs[1:]:
         train(search.workspace, spec, 100 * spec.recipe.lr)
@@ -78,4 +78,4 @@ def test_a_search_by_chance_has_one_round(folder: Path) -> None:
 
 def test_a_grid_has_no_results(folder: Path) -> None:
     record(Workspace(folder), "grid", "se", ["a"], ["sweep"])
-    assert of_sweep(Workspace(folder), "grid") == {}
+    assert of_sweep(Workspace(folder), "grid") == []
