@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from attnctl.files import write_atomic
 from attnctl.merge import records
 from attnctl.merge.plan import check
 from attnctl.workspace.layout import Workspace
-from attnctl.workspace.records import Speed, Sweep, Trial
+from attnctl.workspace.records import Search, Speed, Sweep, Trial
 from tests.attnctl.cli.cli_run import Run
 from tests.attnctl.cli.exchange_cases import NOW, spec, write_attempt, write_sweep
 from tests.attnctl.merge.merged import merge
@@ -45,6 +46,21 @@ def test_another_sweep_with_the_same_name_is_renamed_and_a_grown_one_is_extended
     assert grown is not None
     assert grown.runs == [spec().id, spec(seed=1).id]
     assert attnctl("merge", "../other").out == "2 runs: 2 there already\n"
+
+
+def test_a_search_that_grew_in_both_workspaces_has_the_samples_of_both(two: tuple[Workspace, Workspace]) -> None:
+    first = Search(method="random", samples=4, seed=0, ranges={"lr": "log:0.001..0.1"})
+    for workspace, run, search in (
+        (two[0], "a", first),
+        (two[1], "b", replace(first, samples=8, ranges={**first.ranges, "ela.kernel": "int:3..9"})),
+    ):
+        record = Sweep(name="mine", created=NOW, command=["sweep"], runs=[run], search=search)
+        write_atomic(workspace.sweep("mine"), record.encode())
+    changes, broken = records.sweeps(*two)
+    assert broken == {}
+    (merged,) = [change.record for change in changes if change.record.name == "mine"]
+    assert merged.runs == ["a", "b"]
+    assert merged.search == replace(first, samples=8, ranges={"lr": "log:0.001..0.1", "ela.kernel": "int:3..9"})
 
 
 UP = "../../../planted"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -31,10 +32,10 @@ def specs(tmp_path: Path) -> list[RunSpec]:
     return found
 
 
-def gathered(folder: Path, *, missing: bool = True, **options: object) -> Gathered:
+def gathered(folder: Path, *, missing: bool = True, **options: Any) -> Gathered:
     with open_index(Workspace(folder)) as index:
         index.refresh()
-        request = Request(sweeps=("mine",), missing=missing, options=replace(Options(), **options))  # type: ignore[arg-type]
+        request = Request(sweeps=("mine",), missing=missing, options=replace(Options(), **options))
         return gather(index, request)
 
 
@@ -92,7 +93,7 @@ def test_a_report_without_a_name_is_of_the_only_sweep_and_a_search_too(tmp_path:
     ],
 )
 def test_options_of_comparisons_are_refused(
-    options: dict[str, object], option: str, tmp_path: Path, specs: list[RunSpec]
+    options: dict[str, Any], option: str, tmp_path: Path, specs: list[RunSpec]
 ) -> None:
     train(Workspace(tmp_path), specs[0], 80.0)
     with pytest.raises(SpecError, match=f"{option} is for a comparison"):
