@@ -18,7 +18,8 @@ from attnctl.backbones.build import build as build
 from attnctl.backbones.build import of_run as of_run
 from attnctl.backbones.places import REPLACE, Part, Placement, combined, find, from_pattern, is_pattern, split, stages
 from attnctl.backbones.table import FOLDER as FOLDER
-from attnctl.backbones.table import NO_SE, canonical, origin
+from attnctl.backbones.table import NO_SE as NO_SE
+from attnctl.backbones.table import canonical, origin
 from attnctl.backbones.table import names as names
 from attnctl.sources import plugins
 from attnctl.values import SpecError, comma_join, nearest

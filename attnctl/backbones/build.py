@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 def build(name: str, classes: int, size: int = 0) -> nn.Module:
     """The network, newly initialised, with `classes` outputs.
 
-    size: side of its input in pixels, for those of torchvision that are built for one size; 0 is their usual one.
+    size: side of its input in pixels, for networks that are built for one size; 0 is their usual one.
     Raises SpecError for a size that the network cannot have.
     """
     package, _, function = origin(canonical(name)).partition(":")
@@ -26,7 +26,7 @@ def build(name: str, classes: int, size: int = 0) -> nn.Module:
         network: nn.Module = getattr(import_module(package), function)(classes)
         return network
     plain = function.removesuffix(NO_SE)
-    network = _of_timm(plain, classes) if package == "timm" else _of_torchvision(plain, classes, size)
+    network = _of_timm(plain, classes, size) if package == "timm" else _of_torchvision(plain, classes, size)
     if plain != function:
         from attnctl.backbones.from_torchvision import remove_se
 
@@ -34,8 +34,17 @@ def build(name: str, classes: int, size: int = 0) -> nn.Module:
     return network
 
 
-def _of_timm(function: str, classes: int) -> nn.Module:
-    network: nn.Module = import_module("timm").create_model(function, pretrained=False, num_classes=classes)
+def _of_timm(function: str, classes: int, size: int) -> nn.Module:
+    timm = import_module("timm")
+    usual = timm.get_pretrained_cfg(function)
+    fixed = size and usual is not None and usual.fixed_input_size and size != usual.input_size[-1]
+    extra = {"img_size": size} if fixed else {}
+    try:
+        network: nn.Module = timm.create_model(function, pretrained=False, num_classes=classes, **extra)
+    except (AssertionError, RuntimeError, TypeError, ValueError) as error:
+        if not fixed:
+            raise
+        raise SpecError(f"timm:{function} cannot be built for images of {size}x{size}: {error}") from error
     return network
 
 

@@ -9,6 +9,7 @@ import torch
 import torchvision
 
 from attnctl import backbones
+from attnctl.backbones.table import origin
 from attnctl.networks import surgery
 from attnctl.networks.plain_counts import plain_counts
 from attnctl.values import SpecError
@@ -86,7 +87,7 @@ def test_a_network_of_torchvision_takes_the_inputs_that_torchvision_states(name:
 
 def first_weights(name: str) -> Any:
     """The first weights that torchvision published for a network, with their metadata."""
-    return next(iter(torchvision.models.get_model_weights(backbones.origin(name).partition(":")[2])))
+    return next(iter(torchvision.models.get_model_weights(origin(name).partition(":")[2])))
 
 
 @pytest.mark.parametrize(

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from attnctl import backbones
+from attnctl.backbones.table import origin
 
-UNCHANGED = tuple(name for name in backbones.names() if backbones.origin(name).startswith("torchvision:"))
+UNCHANGED = tuple(name for name in backbones.names() if origin(name).startswith("torchvision:"))
 """Networks of torchvision itself."""
 
 _SIZES = ("efficientnet_b", "efficientnet_v2", "regnet_x", "regnet_y", "convnext", "vit", "swin_v2", "swin", "maxvit")

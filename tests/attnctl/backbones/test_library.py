@@ -40,6 +40,34 @@ def test_attention_can_be_inserted_into_timm_networks() -> None:
 
 
 @with_timm
+@pytest.mark.parametrize(
+    ("name", "places"),
+    [
+        ("mobilenetv4_conv_small", {"block": 12, "expansion": 12, "depthwise": 11, "se-slot": 12, "stage": 4}),
+        ("mobilenetv3_small_100", {"block": 11, "expansion": 10, "depthwise": 11, "own-se": 9, "stage": 4}),
+        ("mobilenetv3_small_100_no_se", {"block": 11, "expansion": 10, "depthwise": 11, "stage": 4}),
+        ("efficientnet_lite0", {"block": 16, "expansion": 15, "depthwise": 16, "stage": 4}),
+        ("regnety_002", {"block": 13, "conv2": 13, "own-se": 13, "stem": 1, "stage": 4}),
+        ("convnext_atto", {"block": 12, "depthwise": 12, "stage": 4}),
+        ("vit_tiny_patch16_224", {"block": 12, "attention": 12, "stem": 1}),
+    ],
+)
+def test_a_network_of_timm_has_the_placements_of_its_family(name: str, places: dict[str, int]) -> None:
+    found = backbones.placements(f"timm:{name}")
+    assert {place: len(backbones.channels(f"timm:{name}", place)) for place in found if place != "norms"} == places
+
+
+@with_timm
+def test_a_transformer_of_timm_is_built_for_the_size_of_the_images() -> None:
+    name = "timm:vit_tiny_patch16_224"
+    network = surgery.attach(backbones.build(name, 5, 64), "se", "block+attention", size=64)
+    assert network(torch.randn(2, 3, 64, 64)).shape == (2, 5)
+    assert [part.side for part in network.modules() if isinstance(part, surgery.AttendedTokens)] == [4] * 24
+    with pytest.raises(SpecError, match="cannot run on an image of 32x32"):
+        surgery.attach(backbones.build(name, 5), "se", "block", size=32)
+
+
+@with_timm
 def test_a_process_that_plans_measures_in_another_and_imports_no_torch(tmp_path: Path) -> None:
     code = """
 import sys
