@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -230,16 +230,14 @@ _COUNTERS = {"gpu_busy": "GPU utilisation", "gpu_joules": "energy of the GPU", "
 
 def _used(ended: Mapping[str, Any]) -> str:
     """What a rank used, by its exit record, and what could not be read; empty if it has none of both."""
-    used, texts = (
-        ended["used"],
-        {
-            "waited": lambda part: f"{100 * part:.0f} % of the time waiting for data",
-            "cores": lambda cores: f"{cores:.1f} cores",
-            "gpu_busy": lambda part: f"GPU {100 * part:.0f} % busy",
-            "gpu_joules": lambda joules: f"{energy(joules)} of the GPU",
-            "cpu_joules": lambda joules: f"{energy(joules)} of the node's CPUs",
-        },
-    )
+    used = ended["used"]
+    texts: dict[str, Callable[[float], str]] = {
+        "waited": lambda part: f"{100 * part:.0f} % of the time waiting for data",
+        "cores": lambda cores: f"{cores:.1f} cores",
+        "gpu_busy": lambda part: f"GPU {100 * part:.0f} % busy",
+        "gpu_joules": lambda joules: f"{energy(joules)} of the GPU",
+        "cpu_joules": lambda joules: f"{energy(joules)} of the node's CPUs",
+    }
     peaks = {"memory": ended["max_rss"], "GPU memory": ended["max_gpu"]}
     known = [f"{memory(peak)} {name}" for name, peak in peaks.items() if peak]
     known += [text(used[name]) for name, text in texts.items() if name in used]

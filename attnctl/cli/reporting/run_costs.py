@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 def of_runs(index: Index, rows: Sequence[RunRow], columns: Iterable[str]) -> Mapping[str, Mapping[str, float]]:
     """Column -> run -> value, for the asked columns that are measured here. columns: as --columns has them."""
     asked = {word.partition(".")[0] for word in columns}
-    known = {
+    known: dict[str, Callable[[Index, Sequence[RunRow]], Mapping[str, float]]] = {
         key_of(HOURS): hours,
         key_of(MEMORY): _memory,
         key_of(GPU): partial(_newest, lambda usage: usage.gpu_busy),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -15,12 +16,10 @@ UUID = "3b6c7f1e-0000-1111-2222-333344445555"
 
 
 class Driver:
-    """NVML of one GPU. parts: its name is that of a MIG part. errors: function to the error that it returns."""
+    """NVML of one GPU. mig: it is a part of one. errors: function to its error; -1: the driver does not have it."""
 
-    def __init__(
-        self, *, percent: int = 12, millijoules: int = 5_000_000_000, mig: bool = False, **errors: int
-    ) -> None:
-        self.percent, self.millijoules, self.mig, self.errors = percent, millijoules, mig, errors
+    def __init__(self, *, mig: bool = False, errors: Mapping[str, int] | None = None) -> None:
+        self.percent, self.millijoules, self.mig, self.errors = 12, 5_000_000_000, mig, errors or {}
         self.calls: list[str] = []
 
     def __getattr__(self, name: str) -> Any:
@@ -84,7 +83,7 @@ def test_a_part_of_a_gpu_has_no_counters_and_says_so() -> None:
 )
 def test_what_the_driver_refuses_is_said_in_words(function: str, code: int, reason: str) -> None:
     def read() -> None:
-        gpu = Nvidia(Driver(**{function: code}), UUID)
+        gpu = Nvidia(Driver(errors={function: code}), UUID)
         gpu.busy()
         gpu.joules()
 
