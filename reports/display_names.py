@@ -7,12 +7,12 @@ types.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from attnctl import attention
 from attnctl.components import AND, AT
-from attnctl.spec import NO_MODULE, Task
+from attnctl.spec import NO_MODULE, NONE, Task
 from attnctl.values import SpecError
 
 MODULES = {"ca_gn": "CA-GN", "fca": "FCA", "triplet": "Triplet"}
@@ -125,7 +125,7 @@ class DisplayNames:
             return _joined(name, self.settings(recipe))
         if module == NO_MODULE:
             return _joined(self.network(network), self.settings(recipe))
-        return _joined(self.module(module), self.settings([*settings, *recipe]))
+        return _joined(self.module(module), self.settings([*settings, *recipe], module))
 
     def module(self, name: str) -> str:
         """A module, or several: `ean+se` is EAN + SE, and `an@norm2` AN (norm2)."""
@@ -139,12 +139,14 @@ class DisplayNames:
             self._single(part) + (f" ({placement})" if placement else "") for part, placement in parts
         )
 
-    def settings(self, settings: Iterable[tuple[str, str]]) -> str:
-        """Such as `(k = 7, groups = c)`; empty without any."""
-        said = ", ".join(
-            f"{self.given.get(name) or _HYPERPARAMETERS.get(name, name)} = {value}" for name, value in settings
-        )
+    def settings(self, settings: Iterable[tuple[str, str]], module: str = "") -> str:
+        """Such as `(k = 7, groups = c)`; empty without any. module: theirs, which may compute what is `none`."""
+        said = ", ".join(self._setting(module, name, value) for name, value in settings)
         return f"({said})" if said else ""
+
+    def _setting(self, module: str, name: str, value: str) -> str:
+        shown = self.given.get(name) or _HYPERPARAMETERS.get(name, name)
+        return f"{shown} adaptive" if value == NONE and name in _chosen_by(module) else f"{shown} = {value}"
 
     def network(self, text: str) -> str:
         """A backbone, or a model and its backbone: `fasterrcnn resnet50` is Faster R-CNN, ResNet-50."""
@@ -176,6 +178,14 @@ def parsed(texts: Iterable[str]) -> dict[str, str]:
             raise SpecError(f"--rename {text!r}: write what is typed, = and the name, such as se=SE-Net")
         found[typed.strip()] = name.strip()
     return found
+
+
+def _chosen_by(module: str) -> Collection[str]:
+    """The hyperparameters that a module computes from the number of channels."""
+    try:
+        return attention.describe(module).effective if module else ()
+    except SpecError:  # a module of a user's file, or one of earlier runs that is gone
+        return ()
 
 
 def _joined(*texts: str) -> str:

@@ -76,7 +76,7 @@ def row_facts(row: RunRow, varying: Mapping[str, list[str]], names: DisplayNames
     found = [("module", row.module, module), ("placement", row.placement, row.placement)]
     settings = row.hyperparameters
     found += [
-        (name, settings[name], names.settings([(name, settings[name])])[1:-1])
+        (name, settings[name], names.settings([(name, settings[name])], row.module)[1:-1])
         for name in varying[row.module]
         if name in settings
     ]

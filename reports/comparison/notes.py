@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 
 from attnctl import own_data
@@ -11,13 +10,12 @@ from attnctl.metrics import BY_KEY
 from attnctl.reports import spreads
 from attnctl.reports.comparison.columns import ENERGY, FPS, GPU, HOURS, LATENCY, MEMORY, WAIT
 from attnctl.reports.comparison.metrics import COLUMNS, definitions, primary
-from attnctl.reports.display_names import DisplayNames
+from attnctl.reports.comparison.training import training_notes
 from attnctl.reports.footnotes import partial_loads
 from attnctl.reports.ranking import bold_notes
 from attnctl.reports.selection import Options
 from attnctl.reports.significance import Comparisons, gain_notes
 from attnctl.reports.table import ReportColumn, ReportTable
-from attnctl.values import Scalar, comma_join, format_value
 
 
 def notes(
@@ -56,8 +54,8 @@ def notes(
         settings = next(row.hyperparameters for row in rows if row.module == module)
         same = [(name, value) for name, value in sorted(settings.items()) if name not in names]
         if same:
-            yield f"{shown.module(module)}: {shown.settings(same)[1:-1]} in all rows."
-    yield from _training_of_sweeps(rows, sweeps, shown) if sweeps else _training(rows, shown)
+            yield f"{shown.module(module)}: {shown.settings(same, module)[1:-1]} in all rows."
+    yield from training_notes(rows, shown, sweeps)
     placements = sorted({row.placement for row in rows if row.placement})
     if len(placements) == 1:
         yield f"placement: {placements[0]}."
@@ -86,51 +84,6 @@ _COUNTED = {
     "params": "params: all parameters.",
     "macs": "MACs: multiply-accumulates of convolutions and matrix products, one image.",
 }
-
-_TRAINING = ("epochs", "steps", "batch", "optimizer", "lr", "schedule", "weight_decay", "input_size")
-"""The fields of a recipe that a note names."""
-
-
-def _training(rows: Sequence[RunRow], names: DisplayNames) -> Iterator[str]:
-    """How the rows were trained, for all networks and data sets that were trained alike.
-
-    Fields in which the rows of a network on a data set differ stand in the titles of the groups.
-    """
-    recipes = {(row.network, row.dataset, row.recipe_values): row.recipe for row in rows}
-    found: dict[tuple[str, str], list[Mapping[str, Scalar]]] = defaultdict(list)
-    for (network, dataset, _), recipe in recipes.items():
-        if recipe:
-            found[network, dataset].append(recipe)
-    texts: dict[str, list[str]] = defaultdict(list)
-    for (network, dataset), several in found.items():
-        alike = {name: several[0][name] for name in _TRAINING if len({recipe[name] for recipe in several}) == 1}
-        texts[_training_text(alike)].append(f"{names.network(network)} on {names.dataset(dataset)}")
-    for text, where in texts.items():
-        if text:
-            yield f"Training{f' of {comma_join(where)}' if len(texts) > 1 else ''}: {text}."
-
-
-def _training_of_sweeps(
-    rows: Sequence[RunRow], sweeps: Mapping[str, Sequence[str]], names: DisplayNames
-) -> Iterator[str]:
-    for sweep, runs in sweeps.items():
-        members = set(runs)
-        yield from (f"{sweep}: {text}" for text in _training([row for row in rows if row.id in members], names))
-
-
-def _training_text(recipe: Mapping[str, Scalar]) -> str:
-    """Such as `8 epochs, batch 64, sgd, lr 0.1, cosine schedule, weight decay 0.0005`."""
-    forms = {
-        "epochs": "{} epochs",
-        "steps": "{} steps",
-        "batch": "batch {}",
-        "optimizer": "{}",
-        "lr": "lr {}",
-        "schedule": "{} schedule",
-        "weight_decay": "weight decay {}",
-        "input_size": "inputs of {} pixels",
-    }
-    return comma_join(forms[name].format(format_value(value)) for name, value in recipe.items() if value)
 
 
 def _accuracy(metrics: Sequence[ReportColumn]) -> bool:
