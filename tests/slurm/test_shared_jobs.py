@@ -1,13 +1,17 @@
 """Runs of the real cluster that share a job: what befalls one of them does not disturb the others."""
 
+import dataclasses
 import subprocess
+from pathlib import Path
 
 import pytest
+import torch
 
 from attnctl.jobs.packed.growth import SAMPLES, THRESHOLD
 from attnctl.jobs.slurm.cancel import cancel
 from attnctl.jobs.submission.submit import Submitted
 from attnctl.lifecycle import packing
+from attnctl.workspace.layout import Workspace
 from attnctl.workspace.records import Request, Resources, read_events
 from tests.slurm.real_cluster import Cluster, slurm, wait
 from tests.slurm.test_real_training import LONG, TINY, Specs, started
@@ -99,3 +103,34 @@ def test_auto_starts_a_second_run_once_the_first_is_measured_and_keeps_what_it_g
     assert packing.of_attempt(workspace, specs[0], request) == found
     assert cancel(workspace, cluster.placed(done)).refused == {}
     cluster.until(done, lambda states: states == ["cancelled"] * 3)
+
+
+def final_weights(workspace: Workspace, run: str) -> dict[str, torch.Tensor]:
+    newest = max(workspace.run(run).checkpoints.glob("*.pt"), key=lambda path: int(path.name.partition("-")[0]))
+    found: dict[str, torch.Tensor] = torch.load(newest, weights_only=True)["network"]
+    return found
+
+
+@pytest.mark.storm
+@pytest.mark.timeout(3600)
+def test_24_runs_that_share_jobs_and_are_killed_and_resumed_equal_those_that_do_neither(
+    cluster: Cluster, make_specs: Specs, tmp_path: Path
+) -> None:
+    specs = make_specs(24, epochs="3", **TINY)
+    shared = {"mem": "1500M", "runs_per_gpu": 4, "parallel": 8}
+    done = cluster.submit(specs, Resources(minutes=30), **shared)
+    for task in range(4):
+        started(cluster, done, task)
+    slurm("scancel", "--signal=KILL", "--full", str(done.job_id))
+    states = cluster.until(done, lambda states: not {"queued", "running"} & {*states}, 1800)
+    again = cluster.submit(specs, Resources(minutes=30), **shared)
+    assert len(again.tasks) == 24 - states.count("completed") > 0
+    cluster.until(again, lambda states: {*states} == {"completed"}, 1800)
+
+    alone = Cluster(dataclasses.replace(cluster.config, workspace=Workspace(tmp_path / "alone")))
+    plain = alone.submit(specs, Resources(minutes=30), mem="1500M", parallel=8)
+    alone.until(plain, lambda states: {*states} == {"completed"}, 1800)
+    for spec in specs:
+        ours, theirs = (final_weights(item.config.workspace, spec.id) for item in (cluster, alone))
+        assert ours.keys() == theirs.keys()
+        assert all(torch.equal(ours[name], theirs[name]) for name in ours), spec.id
