@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -22,12 +23,13 @@ _LINE = 1.05
 
 @dataclass(frozen=True, kw_only=True)
 class End:
-    """A name, and the place of the data that it belongs to. colour: of the line between them."""
+    """A name, and the place of the data that it belongs to. colour and width: of the line between them."""
 
     name: str
     x: float
     y: float
     colour: str
+    width: float = 0.6
     bold: bool = False
 
 
@@ -49,8 +51,9 @@ def put(figure: Figure, axes: Axes, ends: Sequence[End], inches: float) -> bool:
         for text in texts:
             text.remove()
         return False
-    heights = [float(axes.transAxes.inverted().transform(axes.transData.transform((end.x, end.y)))[1]) for end in ends]
-    for text, at in zip(texts, spread_out(heights, height), strict=True):
+    places = [axes.transAxes.inverted().transform(axes.transData.transform((end.x, end.y))) for end in ends]
+    heights = spread_out([float(y) for _, y in places], height)
+    for text, at in zip(texts, untangled([(float(x), float(y)) for x, y in places], heights), strict=True):
         text.set_position((_GAP, at))
     return True
 
@@ -70,8 +73,44 @@ def spread_out(wanted: Sequence[float], apart: float) -> list[float]:
     return found
 
 
+def untangled(places: Sequence[tuple[float, float]], heights: Sequence[float]) -> list[float]:
+    """The heights of names in the margin, exchanged so that no lines between places and names cross.
+
+    It ends because an exchange of two that cross makes the lines shorter.
+    """
+    found = list(heights)
+    crossing = True
+    while crossing:
+        crossing = False
+        for one, other in combinations(range(len(places)), 2):
+            if _cross(places[one], found[one], places[other], found[other]):
+                found[one], found[other] = found[other], found[one]
+                crossing = True
+    return found
+
+
+def _cross(place: tuple[float, float], height: float, other: tuple[float, float], other_height: float) -> bool:
+    """Whether two lines to the margin cross: where the later one begins, they are in another order than there."""
+    begin = max(place[0], other[0])
+    above = _at(begin, place, height) - _at(begin, other, other_height)
+    return above * (height - other_height) < -1e-12
+
+
+def _at(x: float, place: tuple[float, float], height: float) -> float:
+    """The height of a line to the margin at an x."""
+    return place[1] + (height - place[1]) * (x - place[0]) / (_GAP - place[0])
+
+
 def _name(axes: Axes, end: End) -> Annotation:
-    line = {"arrowstyle": "-", "color": end.colour, "linewidth": 0.6, "shrinkA": 1, "shrinkB": 2, "relpos": (0, 0.5)}
+    line = {
+        "arrowstyle": "-",
+        "color": end.colour,
+        "linewidth": end.width,
+        "shrinkA": 1,
+        "shrinkB": 2,
+        "relpos": (0, 0.5),
+        "zorder": 1,
+    }
     return axes.annotate(
         end.name,
         (end.x, end.y),

@@ -14,6 +14,8 @@ from attnctl.reports.figures.marks import Handles
 from attnctl.reports.figures.style import Look
 
 FRONT = "Pareto front"
+_LEADER = "0.6"
+"""The grey of the lines to the names: lighter than the data, on white and on dark paper."""
 
 _GROWTHS, _GROWTH = 4, 0.5
 """How often a figure grows, and by how many inches; names that then have no room are left out, the front's last."""
@@ -47,7 +49,7 @@ def name_points(figure: Figure, axes: Axes, chart: Chart, inches: float) -> None
     """
     points = [point for series in chart.series for point in series.points]
     named = sorted((point for point in points if point.name), key=lambda point: not point.front)
-    ends = [End(name=point.name, x=point.x, y=point.y, colour=style.ink(), bold=point.front) for point in named]
+    ends = [End(name=point.name, x=point.x, y=point.y, colour=_LEADER, width=0.4, bold=point.front) for point in named]
     for growth in range(_GROWTHS + 1):
         if labels.put(figure, axes, named, points):
             return

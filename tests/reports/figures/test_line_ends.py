@@ -62,3 +62,18 @@ def test_names_without_room_stand_in_a_legend_of_a_quarter_at_most(made: Chart) 
 )
 def test_heights_keep_their_order_and_stay_inside(wanted: list[float], apart: float, expected: list[float]) -> None:
     assert line_ends.spread_out(wanted, apart) == pytest.approx(expected)
+
+
+def test_lines_to_the_names_do_not_cross() -> None:
+    """Two points of one height: the nearer one has the name below, so that no line passes the other's."""
+    far, near = (0.1, 0.5), (0.8, 0.5)
+    assert line_ends.untangled([near, far], [0.95, 0.9]) == [0.9, 0.95]
+    assert line_ends.untangled([near, far], [0.1, 0.05]) == [0.1, 0.05]
+    assert line_ends.untangled([(1.0, 0.2), (1.0, 0.8)], [0.3, 0.7]) == [0.3, 0.7]
+
+
+def test_many_lines_are_untangled() -> None:
+    places = [(0.1 * (7 * number % 10), 0.5 + 0.01 * (number % 3)) for number in range(20)]
+    heights = line_ends.untangled(places, [number / 20 for number in range(20)])
+    assert sorted(heights) == [number / 20 for number in range(20)]
+    assert line_ends.untangled(places, heights) == heights

@@ -54,7 +54,7 @@ def test_rows_whose_published_weights_are_not_here_are_blocked(tmp_path: Path) -
         )
 
 
-@pytest.mark.parametrize("name", ["an", "ela", "nam"])
+@pytest.mark.parametrize("name", ["an", "ela", "ema", "nam"])
 def test_every_paper_is_a_graph(name: str, tmp_path: Path) -> None:
     paper = papers.load(name)
     found = graph_of(Workspace(tmp_path), [*paper.tables], name=name)
