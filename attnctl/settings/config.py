@@ -163,7 +163,7 @@ _KEYS = tuple(key for key in get_type_hints(SlurmOptions) if key not in {"profil
 
 @dataclass(frozen=True, kw_only=True)
 class DataRoots:
-    """The folders of the data sets. stage: copy them once to the node's local disk.
+    """The folders of the data sets. stage: copy them once to the node's local disk; stage_root: below this folder.
 
     folders: by name; of a user's own, by the name of its folder. records: where the workspace records users' own.
     """
@@ -171,6 +171,7 @@ class DataRoots:
     root: Path | None = None
     folders: Mapping[str, Path] = field(default_factory=dict)
     stage: bool = False
+    stage_root: Path | None = None
     records: Path | None = None
 
     def folder(self, dataset: str) -> Path | None:
@@ -181,6 +182,11 @@ class DataRoots:
         if described.layout == "embedded" or (described.layout == "loaded" and not described.folder):
             return None
         return self.folders.get(dataset, self.root / described.folder if self.root else None)
+
+    @property
+    def staging(self) -> Path | bool:
+        """Whether to copy data sets to the node, and below which folder if one is set (`attnctl.jobs.data.staging`)."""
+        return self.stage and (self.stage_root or True)
 
     def signature(self, dataset: str) -> str:
         """The signature of a user's folder when it was measured (`ImageFolder.signature`); empty if unknown."""
@@ -537,16 +543,17 @@ class _Reader(SectionReader):
 
     def _data(self, section: Mapping[str, Any]) -> DataRoots:
         # Data sets of installed packages are looked up only if a key may be one of them.
-        built_in = set(section) <= {"root", "stage", *datasets.DATASETS}
+        built_in = set(section) <= {"root", "stage", "stage_root", *datasets.DATASETS}
         names = datasets.DATASETS if built_in else datasets.names()
         records = Workspace(self.file.parent).datasets
         on_disk = [name for name in names if datasets.describe(name).layout != "embedded"]
         on_disk += [] if built_in else sorted({own_data.stem(name) for name in own.recorded(records)} - {*names})
-        self.check_keys(section, ("root", "stage", *on_disk), "data")
+        self.check_keys(section, ("root", "stage", "stage_root", *on_disk), "data")
         root = self.path(section["root"], "data", "root") if "root" in section else self.file.parent / "data"
         folders = {name: self.path(section[name], "data", name) for name in on_disk if name in section}
-        stage = self.typed(section.get("stage", False), bool, "data", "stage")
-        return DataRoots(root=root, folders=folders, stage=stage, records=records)
+        below = self.path(section["stage_root"], "data", "stage_root") if "stage_root" in section else None
+        stage = self.typed(section.get("stage", below is not None), bool, "data", "stage")
+        return DataRoots(root=root, folders=folders, stage=stage, stage_root=below, records=records)
 
     def _defaults(self, section: Mapping[str, Any]) -> dict[str, Scalar]:
         self.check_keys(

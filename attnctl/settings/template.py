@@ -63,6 +63,7 @@ TEMPLATE = """\
 # root = "data"              # holds cifar-10-batches-py/, cifar-100-python/, imagenet/
 # imagenet = "/datasets/imagenet"
 # stage = false              # copy data sets once to each node's local disk
+# stage_root = "/local/me"   # to this folder, where jobs share them; default: SLURM_TMPDIR, TMPDIR or /tmp
 
 [defaults]
 # Defaults of `attnctl sweep`: any axis or recipe field.

@@ -64,14 +64,14 @@ def open_data(spec: RunSpec, roots: DataRoots, device: torch.device, workers: in
         from attnctl.jobs.data.stream import open_stream
 
         signature = roots.signature(dataset.name) if dataset.is_own else ""
-        return open_stream(spec, dataset, folder, device, workers=workers, stage=roots.stage, signature=signature)
+        return open_stream(spec, dataset, folder, device, workers=workers, stage=roots.staging, signature=signature)
     if "classify" not in dataset.tasks:
         from attnctl.jobs.data.own_files import check_own
         from attnctl.jobs.data.scene_data import open_scenes
 
         if dataset.is_own:
             check_own(dataset, folder, roots.signature(dataset.name))
-        return open_scenes(spec, dataset, folder, device, workers=workers, stage=roots.stage)
+        return open_scenes(spec, dataset, folder, device, workers=workers, stage=roots.staging)
     from attnctl.jobs.data.memory import InMemoryData
 
     return InMemoryData(spec, dataset, load_splits(dataset, roots), device)

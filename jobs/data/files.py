@@ -27,7 +27,7 @@ from attnctl.datasets.class_folders import IMAGE_SUFFIXES, PARTS, is_image
 from attnctl.files import read_regular
 from attnctl.jobs.data.archive import open_tar
 from attnctl.jobs.data.errors import DataError, MissingDataError, check_files, check_sizes
-from attnctl.jobs.data.staging import copy_to_node
+from attnctl.jobs.data.staging import staged
 from attnctl.units import plural, quantity
 from attnctl.values import comma_join, first_of
 
@@ -63,7 +63,7 @@ class ImageFiles(Protocol):
 
 
 def open_parts(
-    dataset: Dataset, folder: Path | None, parts: Sequence[str] = PARTS, *, stage: bool = False
+    dataset: Dataset, folder: Path | None, parts: Sequence[str] = PARTS, *, stage: Path | bool = False
 ) -> list[ImageFiles]:
     """Open these parts of a data set. stage: copy them to this node's local disk first.
 
@@ -72,7 +72,7 @@ def open_parts(
     present = check_files(dataset, folder)
     if packed.is_packed(present):
         raise DataError(f"{present} holds packed images, which are a data set of their own: --dataset {present}")
-    source = copy_to_node(present) if stage else present
+    source = staged(present, stage)
     opened = [index(source / part, dataset.classes) for part in parts]
     named = [(files.class_names, f"{part}/") for files, part in zip(opened, parts, strict=True) if files.class_names]
     if len(named) == len(PARTS) and (differ := class_folders.explain(dataset, present, *zip(*named, strict=True))):

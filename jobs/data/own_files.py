@@ -18,7 +18,7 @@ from attnctl.jobs.data.errors import DataError, MissingDataError, check_present
 from attnctl.jobs.data.files import FolderFiles, ImageFiles
 from attnctl.jobs.data.packed_files import open_packed
 from attnctl.jobs.data.split import stratified
-from attnctl.jobs.data.staging import copy_to_node
+from attnctl.jobs.data.staging import staged
 from attnctl.values import SpecError
 
 
@@ -36,7 +36,9 @@ def check_own(
         raise MissingDataError(str(error)) from error
 
 
-def open_own(dataset: Dataset, folder: Path | None, *, signature: str = "", stage: bool = False) -> list[ImageFiles]:
+def open_own(
+    dataset: Dataset, folder: Path | None, *, signature: str = "", stage: Path | bool = False
+) -> list[ImageFiles]:
     """The training and the evaluated images. stage: copy them to this node's local disk first.
 
     Raises MissingDataError unless those that were measured are there. signature: see `own.check_unchanged`.
@@ -47,9 +49,9 @@ def open_own(dataset: Dataset, folder: Path | None, *, signature: str = "", stag
     if isinstance(scanned, HubFolder):
         return [*_open_hub(dataset, scanned, stage=stage)]
     if isinstance(scanned, PackedFolder):
-        return [*open_packed(packed.scan(copy_to_node(scanned.root)) if stage else scanned)]
+        return [*open_packed(packed.scan(staged(scanned.root, stage)) if stage else scanned)]
     assert isinstance(scanned, ImageFolder), "only class folders are opened as images"
-    scanned = folder_scan.scan(copy_to_node(scanned.root)) if stage else scanned
+    scanned = folder_scan.scan(staged(scanned.root, stage)) if stage else scanned
     train = _files(scanned, scanned.parts[0], scanned.train)
     if not scanned.is_split:
         return [train, _files(scanned, scanned.parts[1], scanned.test)]
@@ -57,10 +59,10 @@ def open_own(dataset: Dataset, folder: Path | None, *, signature: str = "", stag
     return [FolderFiles(train.part, train.folders, train.labels[index], train.names[index]) for index in (rest, taken)]
 
 
-def _open_hub(dataset: Dataset, scanned: HubFolder, *, stage: bool) -> list[ArrowImages]:
+def _open_hub(dataset: Dataset, scanned: HubFolder, *, stage: Path | bool) -> list[ArrowImages]:
     """The images of a data set of Hugging Face; raises DataError if its files cannot be read."""
     try:
-        scanned = hub.scan(copy_to_node(scanned.root)) if stage else scanned
+        scanned = hub.scan(staged(scanned.root, stage)) if stage else scanned
         parts = arrow_images.open_parts(scanned, *dataset.columns)
     except DataError:
         raise

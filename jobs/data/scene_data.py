@@ -32,7 +32,7 @@ from attnctl.jobs.data.pictures import Augment, Pictures, Reader
 from attnctl.jobs.data.scenes import IGNORED, Scenes, trainable
 from attnctl.jobs.data.sizes import check_size
 from attnctl.jobs.data.split import validation_split
-from attnctl.jobs.data.staging import copy_to_node
+from attnctl.jobs.data.staging import staged
 from attnctl.recipes.fitting import AUGMENTATIONS
 from attnctl.spec import RunSpec, Task
 from attnctl.values import comma_join
@@ -53,7 +53,7 @@ class Parts(NamedTuple):
     test: Scenes
 
 
-def open_parts(dataset: Dataset, folder: Path | None, task: Task, *, stage: bool = False) -> Parts:
+def open_parts(dataset: Dataset, folder: Path | None, task: Task, *, stage: Path | bool = False) -> Parts:
     """Open the two parts of a data set. stage: copy it to this node's local disk first.
 
     Raises DataError if files are missing or damaged, or if the numbers of images or the classes are wrong.
@@ -62,7 +62,7 @@ def open_parts(dataset: Dataset, folder: Path | None, task: Task, *, stage: bool
         parts = Parts(canvases("train"), canvases("test"))
     else:
         present = check_files(dataset, folder)
-        source = copy_to_node(present) if stage else present
+        source = staged(present, stage)
         parts = Parts(*(_open(dataset, source, names, task) for names in (dataset.train_parts, dataset.test_parts)))
     named = [", ".join(names) for names in (dataset.train_parts, dataset.test_parts)]
     if differ := class_folders.explain(dataset, folder, [part.names for part in parts], named):
@@ -81,7 +81,7 @@ def _open(dataset: Dataset, folder: Path, parts: tuple[str, ...], task: Task) ->
 
 
 def open_scenes(
-    spec: RunSpec, dataset: Dataset, folder: Path | None, device: torch.device, *, workers: int, stage: bool
+    spec: RunSpec, dataset: Dataset, folder: Path | None, device: torch.device, *, workers: int, stage: Path | bool
 ) -> SceneData:
     """Open the data of a run. stage: copy it to this node's local disk first. Raises DataError."""
     parts = open_parts(dataset, folder, models.task(spec.model), stage=stage)

@@ -19,18 +19,26 @@ _HALF = ".attnctl-half-"
 _THREADS = 16  # copying many small files mostly waits for the file server
 
 
-def copy_to_node(folder: Path, environ: Mapping[str, str] = os.environ) -> Path:
-    """Copy `folder` below SLURM_TMPDIR, TMPDIR or /tmp, once; the first process copies it and the others wait.
+def staged(folder: Path, stage: Path | bool) -> Path:
+    """`folder`, or its copy on this node. stage: whether to copy it, and below which folder (`DataRoots.staging`)."""
+    return copy_to_node(folder, root=stage if isinstance(stage, Path) else None) if stage else folder
+
+
+def copy_to_node(folder: Path, environ: Mapping[str, str] = os.environ, root: Path | None = None) -> Path:
+    """Copy `folder` below `root`, or SLURM_TMPDIR, TMPDIR or /tmp, once; the first process copies it, others wait.
+
+    SLURM_TMPDIR is usually deleted with its job; below a `root` on the node's disk, all jobs share the copy.
 
     The kernel releases the lock of a process that dies while copying, and the next one starts over. A copy belongs to
     the folder's path and its top-level entries. Files that a cleaner of old files has deleted from it are copied again.
     Raises DataError if the disk is too small, or if another user could have prepared the folder.
     """
-    base = _local_disk(environ) / f"attnctl-{os.getuid()}"
+    base = (root or _local_disk(environ)) / f"attnctl-{os.getuid()}"
     try:
         own_folder(base)
     except OSError as error:
-        advice = "set TMPDIR to your own folder, or stage = false under [data]"
+        own = "stage_root under [data]" if root is not None else "TMPDIR"
+        advice = f"set {own} to your own folder, or stage = false under [data]"
         raise DataError(f"{base}: {error.strerror}; {advice}") from error
     target = base / _fingerprint(folder)
     target.mkdir(exist_ok=True)

@@ -34,7 +34,7 @@ def open_stream(
     device: torch.device,
     *,
     workers: int,
-    stage: bool,
+    stage: Path | bool,
     signature: str = "",
 ) -> StreamedData:
     """Open the image files of a run. stage: copy them to this node's local disk first. Raises DataError.

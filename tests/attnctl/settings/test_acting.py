@@ -61,7 +61,12 @@ def test_settings_that_run_or_send_something_act_in_profiles_too() -> None:
     ]
 
 
-DATA = {"root", "stage", *(name for name, dataset in datasets.DATASETS.items() if dataset.layout != "embedded")}
+DATA = {
+    "root",
+    "stage",
+    "stage_root",
+    *(name for name, dataset in datasets.DATASETS.items() if dataset.layout != "embedded"),
+}
 DEFAULTS = {"dataset", "model", "backbone", "placement", "seed", "recipe", "run_on", *recipe_fields()}
 
 

@@ -3,12 +3,15 @@ from __future__ import annotations
 import multiprocessing
 import os
 import shutil
+import signal
 from pathlib import Path
 
 import pytest
 
+from attnctl.jobs.data import staging
 from attnctl.jobs.data.errors import DataError
-from attnctl.jobs.data.staging import copy_to_node
+from attnctl.jobs.data.staging import copy_to_node, staged
+from attnctl.settings.config import read
 from tests.jobs.data.published import image_folders
 
 
@@ -37,6 +40,62 @@ def test_the_copy_is_complete_and_private_on_the_nodes_disk(source: Path, disk: 
 def test_slurm_tmpdir_takes_precedence_over_tmpdir(source: Path, disk: dict[str, str], tmp_path: Path) -> None:
     copy = copy_to_node(source, {**disk, "SLURM_TMPDIR": str(tmp_path / "job")})
     assert copy.is_relative_to(tmp_path / "job")
+
+
+def test_jobs_share_a_copy_below_the_root_of_the_settings(source: Path, disk: dict[str, str], tmp_path: Path) -> None:
+    jobs = [{**disk, "SLURM_TMPDIR": str(tmp_path / name)} for name in ("job1", "job2")]
+    first, second = (copy_to_node(source, job, tmp_path / "node") for job in jobs)
+    assert first == second
+    assert first.is_relative_to(tmp_path / "node")
+    assert contents(first) == contents(source)
+    assert not (tmp_path / "job1").exists()
+
+
+def test_what_is_staged_and_where_is_as_the_settings_say(source: Path, tmp_path: Path) -> None:
+    file = tmp_path / "attnctl.toml"
+    for text, expected in (
+        ("", False),
+        ("stage = true", True),
+        ('stage_root = "node"', tmp_path / "node"),
+        ('stage_root = "node"\nstage = false', False),
+    ):
+        file.write_text(f"[data]\n{text}\n")
+        assert read(file).data.staging == expected
+    assert staged(source, False) == source
+    assert staged(source, tmp_path / "node").is_relative_to(tmp_path / "node")
+
+
+def _copy_until_killed(source: Path, disk: dict[str, str], begun: Path) -> None:
+    """Copies one file, says so, and never ends."""
+
+    def slow(one: str, other: str) -> None:
+        original(one, other)
+        begun.touch()
+        signal.pause()
+
+    original, staging.shutil.copyfile = staging.shutil.copyfile, slow  # type: ignore[attr-defined, assignment]
+    copy_to_node(source, disk)
+
+
+def test_another_process_waits_for_one_that_copies_and_takes_over_when_it_is_killed(
+    source: Path, disk: dict[str, str], tmp_path: Path
+) -> None:
+    context = multiprocessing.get_context("fork")
+    first = context.Process(target=_copy_until_killed, args=(source, disk, tmp_path / "begun"))
+    first.start()
+    while not (tmp_path / "begun").exists():
+        first.join(0.01)
+        assert first.exitcode is None
+    with context.Pool(1) as pool:
+        second = pool.apply_async(copy_to_node, (source, disk))
+        with pytest.raises(multiprocessing.TimeoutError):
+            second.get(0.2)
+        assert first.pid is not None
+        os.kill(first.pid, signal.SIGKILL)
+        first.join()
+        copy = second.get(60)
+    assert contents(copy) == contents(source)
+    assert not copy.with_name("partial").exists()
 
 
 def test_several_processes_at_once_make_one_copy(source: Path, disk: dict[str, str]) -> None:
