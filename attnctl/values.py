@@ -175,6 +175,9 @@ _MOST_SEEDS = 1000
 
 def _seed_range(part: str, name: str) -> tuple[str, ...]:
     first, dots, last = part.partition("..")
+    low, dash, high = part.partition("-")
+    if dash and low.isdecimal() and high.isdecimal():
+        raise SpecError(f"{name} has {part!r}; write the range as {low}..{high}")
     if not dots:
         return (part,)
     if not (first.isascii() and first.isdecimal() and last.isascii() and last.isdecimal()):

@@ -105,6 +105,9 @@ def read(workspace: Workspace, name: str) -> Sweep:
     if found is None:
         known = workspace.sweep_names()
         nearest = did_you_mean(name, known) if known else "; this workspace has no sweeps yet"
+        runs = [run for run in workspace.run_ids() if name and run.startswith(name)]
+        if len(runs) == 1:
+            nearest = f"; {runs[0]} is a run: attnctl show {runs[0]}"
         raise SpecError(f"no sweep is called {name[:100]!r}{nearest}")
     return found
 

@@ -79,6 +79,11 @@ _VARYING = re.compile(r"0x[0-9a-fA-F]+|\b[0-9a-f]{8,}\b|[-+]?\d+(?:\.\d+)?(?:e[-
 _TRAILING = 300
 _MOST_NODES = 3
 """On so many nodes a run may fail to launch before it needs --force: then the folder is missing on all of them."""
+_EXCEEDED = re.compile(r"exceeded memory limit \((\d{1,18}) > (\d{1,18})\)")
+"""In what slurmstepd writes under JobAcctGatherParams=OverMemoryKill: what a step used, and its limit."""
+_MARGIN = 1.2
+_MOST_AT_ONCE = 16.0
+"""How many times the memory that it had a run gets at most, whatever its log says."""
 _NAME_GPU = "name a --partition, --constraint or --profile with larger GPUs"
 
 
@@ -342,7 +347,7 @@ def _more_memory(history: History, rules: Rules, scope: ResumeScope) -> Decision
         if scope.force:
             return _again(history)
         return Decision(run=history.run, action=Action.FORCE, reason="its memory is unknown: set --mem")
-    more = int(had * rules.memory_factor)
+    more = int(had * max(rules.memory_factor, _needed(history.newest.reason)))
     if rules.memory_cap is not None:
         more = min(more, rules.memory_cap)
     if more <= had:
@@ -351,6 +356,16 @@ def _more_memory(history: History, rules: Rules, scope: ResumeScope) -> Decision
         return Decision(run=history.run, action=Action.FORCE, reason=f"it had {had} MB, which is the limit")
     reason = f"{had} to {more} MB"
     return Decision(run=history.run, action=Action.MORE_MEMORY, reason=reason, memory=more)
+
+
+def _needed(reason: str) -> float:
+    """Of the memory that it had, how much the run needs at least, where SLURM says by how much it exceeded its limit.
+
+    Where the kernel ends a process at its limit, nobody knows how much it would have used.
+    """
+    exceeded = _EXCEEDED.search(reason)
+    used, limit = (int(exceeded[1]), int(exceeded[2])) if exceeded is not None else (0, 1)
+    return min(_MARGIN * used / max(limit, 1), _MOST_AT_ONCE)
 
 
 def _more_ranks(history: History, scope: ResumeScope) -> Decision:

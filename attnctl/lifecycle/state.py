@@ -276,7 +276,8 @@ def decide(evidence: Evidence) -> Verdict:
     if last is not None and _proves_loss(evidence):
         if evidence.cancel is not None:
             return Verdict(State.CANCELLED, f"cancelled by {evidence.cancel.user}", evidence.cancel.at)
-        return Verdict(State.UNKNOWN, "the scheduler does not know the job, and it left no exit record", last.at)
+        gone = "its process is gone" if last.source in OF_PROCESSES else "the scheduler does not know the job"
+        return Verdict(State.UNKNOWN, f"{gone}, and it left no exit record", last.at)
     if evidence.waits_for_space:
         return Verdict(State.RUNNING, _WAITS, evidence.started or evidence.created)
     if not evidence.submitted:
@@ -327,9 +328,10 @@ def _from_scheduler(last: Observed, evidence: Evidence) -> Verdict:
         state = State.KILLED
     elif state is State.ERROR and last.exit_code == _DISK_FULL:
         state = State.DISK_FULL
-    parts = ["the process ended" if last.source in OF_PROCESSES else f"SLURM says {last.word}"]
-    if last.reason:
-        parts.append(last.reason)
+    if last.source in OF_PROCESSES:
+        parts = [last.reason or "the process ended"]
+    else:
+        parts = [f"SLURM says {last.word}", *([last.reason] if last.reason else [])]
     if last.exit_code and last.exit_code != "0:0":
         parts.append(f"exit code {last.exit_code}")
     if state is State.UNKNOWN or no_record:

@@ -42,12 +42,20 @@ def mean_ranks(found: Sequence[Sequence[float]]) -> list[float]:
 
 
 def friedman(found: Sequence[Sequence[float]]) -> Friedman:
-    """Friedman's test of ranks, of two data sets or more, and two methods or more (Demsar 2006, section 3.2.2)."""
+    """Friedman's test of ranks, of two data sets or more, and two methods or more (Demsar 2006, section 3.2.2).
+
+    Corrected for equal ranks, as scipy.stats.friedmanchisquare is (Conover, Practical Nonparametric Statistics, 1999,
+    section 5.8); without them it is Demsar's formula.
+    """
     from scipy.special import fdtrc
 
     n, k = len(found), len(found[0])
-    squares = sum(rank**2 for rank in mean_ranks(found))
-    chi2 = max(0.0, 12 * n / (k * (k + 1)) * (squares - k * (k + 1) ** 2 / 4))
+    middle = (k + 1) / 2
+    between = n * sum((rank - middle) ** 2 for rank in mean_ranks(found))
+    within = sum((rank - middle) ** 2 for row in found for rank in row) / (n * (k - 1))
+    if within <= ROUNDING:  # all are equal everywhere
+        return Friedman(0.0, 0.0, 1.0)
+    chi2 = between / within
     rest = n * (k - 1) - chi2
     if rest <= ROUNDING:  # the same order everywhere
         return Friedman(chi2, math.inf, 0.0)

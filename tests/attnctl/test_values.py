@@ -108,6 +108,11 @@ def test_an_invalid_range_of_seeds_is_a_one_line_error(given: str) -> None:
         split_seeds(given)
 
 
+def test_a_range_of_seeds_with_a_dash_is_answered_with_the_range() -> None:
+    with pytest.raises(SpecError, match=r"^--seed has '0-2'; write the range as 0\.\.2$"):
+        split_seeds("0-2")
+
+
 @pytest.mark.parametrize(("most", "text"), [(2, "a, b and 1 more"), (3, "a, b, c"), (4, "a, b, c")])
 def test_of_many_items_the_first_are_named_and_the_others_counted(most: int, text: str) -> None:
     assert first_of(["a", "b", "c"], most) == text

@@ -20,7 +20,7 @@ from attnctl.cli.sweeping.synthesis import synthesize
 from attnctl.cli.table_layout import Column
 from attnctl.papers.speeds import published
 from attnctl.units import quantity
-from attnctl.values import SpecError, convert, format_value, split_list
+from attnctl.values import SpecError, comma_join, convert, format_value, split_list
 from attnctl.workspace.records import Device, Speed
 
 COLUMNS = (
@@ -147,7 +147,8 @@ def _print(speeds: Sequence[Speed], names: Mapping[tuple[object, ...], str], how
     """The speeds as a table. names: of a table's rows, by their networks."""
     output.table(COLUMNS, [_cells(speed, names) for speed in speeds])
     compiled = ", compiled" if how.compiled else ""
-    output.prose(f"{speeds[0].device}, {how.precision}{compiled}; medians of {quantity(how.rounds, 'round')}")
+    images = comma_join(dict.fromkeys(f"{speed.dataset} at {speed.input_size} pixels" for speed in speeds))
+    output.prose(f"{speeds[0].device}, {how.precision}{compiled}; {images}; medians of {quantity(how.rounds, 'round')}")
 
 
 def _print_next(table: str, input_size: int | None) -> None:

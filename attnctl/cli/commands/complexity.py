@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from attnctl import attention, backbones
+from attnctl import attention, backbones, datasets
 from attnctl.cli import completion, context, output
 from attnctl.cli.sweeping import dynamic_options
 from attnctl.cli.sweeping.axis_options import Backbone, Dataset, Model, Parameters, Placement
@@ -18,6 +18,7 @@ from attnctl.cli.table_layout import Column
 from attnctl.components import AND, AT
 from attnctl.networks.complexity import CONVENTIONS, Cell, Counts, Written, cell, counts
 from attnctl.spec import NO_MODULE, RunSpec
+from attnctl.units import quantity
 from attnctl.values import SpecError, format_value
 
 _EXACT = (
@@ -85,6 +86,11 @@ def complexity(
     output.table(_EXACT, [_exact(item) for item in networks])
     output.line()
     output.table(_AS_TOOLS, [_as_tools(item) for item in networks])
+    size, classes = networks[0].size, quantity(datasets.describe(dataset).classes, "class", "classes")
+    output.prose(
+        f"Networks for {dataset}: images of {size} x {size} pixels, {classes}; --dataset is for another data set, "
+        "such as that of a sweep."
+    )
     return 0
 
 

@@ -111,12 +111,16 @@ def _pictures(
     config: Config, run: str, images: Sequence[str], count: int | None
 ) -> tuple[Sequence[Picture], Sequence[Path]]:
     """The images, all read before anything is computed, and their files unless they are from the test set."""
+    chosen_files = trained_networks.paths(images, "IMAGE")
+    absent = next((path for path in chosen_files if not path.exists()), None)
+    if absent is not None:  # before torch is imported
+        raise SpecError(f"there is no image {absent}")
     from attnctl.jobs.inspect import pictures
 
     spec = config.workspace.run(run).read_spec()
     if not images:
         return pictures.of_test_set(spec, config.data, count or 5), []
-    files = pictures.find_files(trained_networks.paths(images, "IMAGE"), count)
+    files = pictures.find_files(chosen_files, count)
     return pictures.of_files(files, spec), files
 
 

@@ -164,7 +164,7 @@ def _print(
         output.table(_RESOURCES, [_row(item) for item in resources])
         if "gpu_busy" in resources[-1]["unread"]:
             output.prose(f"GPU busy: not known, since {resources[-1]['unread']['gpu_busy']}.")
-        if resources[-1]["runs_per_job"]:
+        if resources[-1]["runs_per_job"] and resources[-1]["gpu_memory_used"]:
             output.prose("Other runs may have shared the GPU: it was busy, and took energy, for all of them.")
 
 

@@ -57,6 +57,9 @@ def test_messages_name_the_nearest_and_what_to_type(workspace: Workspace, tmp_pa
         run_selection.target(workspace, "frist")
     with pytest.raises(SpecError, match=r"^no run is called 'zz'; attnctl status lists them$"):
         run_selection.run_id(workspace, "zz")
+    (run, *_) = workspace.run_ids()
+    with pytest.raises(SpecError, match=rf"^no sweep is called '{run[:12]}'; {run} is a run: attnctl show {run}$"):
+        sweep_records.read(workspace, run[:12])
     empty = Workspace(tmp_path / "empty")
     with pytest.raises(SpecError, match=r"^no run or sweep is called 'x'; this workspace has no runs yet"):
         run_selection.target(empty, "x")

@@ -245,6 +245,20 @@ def test_memory_grows_by_the_factor_to_the_cap() -> None:
     assert decide(known, Rules(memory_factor=2, memory_cap=1200), ResumeScope()).memory == 1200
 
 
+def test_memory_grows_to_more_than_what_the_run_has_used_where_slurm_says_it() -> None:
+    def grown(reason: str, **rules: int) -> int | None:
+        ending = ended(State.OUT_OF_MEMORY, memory=100, reason=reason)
+        return decide(history(ending), Rules(**rules), ResumeScope()).memory
+
+    line = "StepId=7.0 exceeded memory limit ({} > 104857600), being killed"
+    assert grown(line.format(384 << 20)) == 460
+    assert grown(line.format(384 << 20), memory_cap=300) == 300
+    assert grown(line.format(101 << 20)) == 150
+    assert grown(line.format(1 << 50)) == 1600
+    assert grown("exceeded memory limit (5 > 0), being killed") == 600
+    assert grown("Detected 1 oom_kill event in StepId=7.0.") == 150
+
+
 @given(st.text(max_size=200))
 def test_normalising_twice_changes_nothing_more(text: str) -> None:
     once = normalised(text)

@@ -398,3 +398,10 @@ def test_a_queued_run_says_for_which_run_it_waits() -> None:
     for observed in (said("PENDING", reason="Dependency"), said("PENDING", reason="BeginTime"), []):
         verdict = decide(evidence(observations=observed, exits=[record], base="0123456789abcdef"))
         assert (verdict.state, verdict.reason) == (State.QUEUED, f"waits: {message}")
+
+
+def test_a_run_of_this_machine_that_is_gone_says_so_without_a_scheduler() -> None:
+    gone = [dataclasses.replace(item, source="local") for item in said("RUNNING", ABSENT, ABSENT)]
+    assert decide(evidence(observations=gone)).reason == "its process is gone, and it left no exit record"
+    stopped = dataclasses.replace(said("CANCELLED", reason="the command was stopped")[0], source="local")
+    assert decide(evidence(observations=[stopped])).reason == "the command was stopped"

@@ -138,7 +138,7 @@ def test_ctrl_c_saves_and_starts_nothing_new(config: Config, make_specs: Specs) 
     third = started.attempt(2)
     assert not third.incarnations()
     assert started.verdict(2).state is State.CANCELLED
-    assert "stopped before it was started" in started.verdict(2).reason
+    assert started.verdict(2).reason == "the command was stopped before the run was started"
 
 
 def test_ctrl_c_while_the_workers_start_counts_as_cancelled(config: Config, make_specs: Specs) -> None:

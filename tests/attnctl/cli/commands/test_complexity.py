@@ -21,7 +21,9 @@ def cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPa
 def test_complexity_shows_the_overhead_over_the_plain_backbone(attnctl: Run) -> None:
     result = attnctl("complexity", "se", "ela", "--backbone", "resnet20", "--dataset", "cifar10", "--kernel", "5,7")
     assert result.code == 0, result.err
-    exact, tools = result.out.split("\n\n")
+    exact, tables = result.out.split("\n\n")
+    tools, note = tables.split("Networks for ")
+    assert note.split(";")[0] == "cifar10: images of 32 x 32 pixels, 10 classes"
     labels = [line.split("  ")[0] for line in exact.splitlines()]
     assert labels[1:] == [
         "none",
