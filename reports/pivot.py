@@ -15,7 +15,7 @@ from attnctl.reports.statistics.gains import gain
 from attnctl.reports.statistics.ranks import ranks
 from attnctl.reports.table import Cell, Fact, Group, ReportColumn, ReportTable, Row, all_rows, group_title
 from attnctl.spec import NO_MODULE
-from attnctl.values import SpecError, did_you_mean
+from attnctl.values import SpecError, comma_join, did_you_mean
 
 SUMMED_UP = {"backbone": "backbones", "dataset": "data sets"}
 """Axes over which an average and a mean rank say something."""
@@ -64,6 +64,23 @@ def notes(table: ReportTable, pivot: Pivot) -> Iterator[str]:
             f"average, mean rank: of rows that are completed for all {len(values)} {SUMMED_UP[pivot.axis]}; rank 1 is "
             "the best."
         )
+
+
+def unequal_seeds(table: ReportTable, pivot: Pivot, names: DisplayNames) -> list[str]:
+    """Which rows have other seeds in one column than in another. table: before the pivot."""
+    values = _values(table, pivot.axis)
+    found: dict[str, list[str]] = {}
+    for block in _blocks(table, pivot.axis, values, names):
+        for header, line in block.lines.items():
+            by_seeds: dict[str, list[str]] = {}
+            for value, cells in zip(values, line.cells, strict=True):
+                seeds = next((sorted(cell.seeds) for cell in cells or () if cell.seeds), [])
+                if seeds:
+                    by_seeds.setdefault(comma_join(seeds), []).append(value.shown)
+            if len(by_seeds) > 1 and not line.fixed:
+                words = "; ".join(f"{seeds} ({comma_join(columns)})" for seeds, columns in by_seeds.items())
+                found.setdefault(words, []).append(" ".join(filter(None, header)))
+    return [f"{comma_join(dict.fromkeys(rows))}: not the same seeds: {words}" for words, rows in found.items()]
 
 
 # ---------------------------------------------------------------------------------------------------- rows and values

@@ -102,11 +102,13 @@ def build(
         ]
         if options.pivot is not None:
             said += pivot.notes(found, options.pivot)
+            said += [f"{words}." for words in pivot.unequal_seeds(found, options.pivot, options.names)]
             found = pivot.pivoted(found, options.pivot, options.names, unpaired=options.unpaired)
         return replace(lettered(found, symbols(BASELINE)), notes=(*said, *([more] if more else [])))
 
     if options.pivot is not None:
         made_table = with_notes(options.columns or pivot.deciding(table))
+        warnings += pivot.unequal_seeds(table, options.pivot, options.names)
         headers_of = tuple(_text(row.header) for _, row in all_rows(made_table))
         return Report(table=made_table, names=headers_of, warnings=tuple(warnings))
     return Report(

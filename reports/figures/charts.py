@@ -33,6 +33,9 @@ COSTS = {"params": "parameters", "macs": "MACs"}
 
 EPOCH = "epoch"
 
+MOST_CURVES = 20
+"""In one figure: more of them cannot be told apart."""
+
 Histories = Callable[[str], Sequence[MetricRow]]
 """Gives all values of a run by its id: `Index.history`."""
 
@@ -85,6 +88,11 @@ def over_epochs(
     targets: values of the metric of which the first epoch is looked for.
     """
     keys = naming.keys(rows)
+    if (count := len(set(keys.values()))) > MOST_CURVES:
+        raise SpecError(
+            f"{count} curves are too many for one figure, at most {MOST_CURVES}; name a sweep, or choose runs with "
+            "--module or --tag"
+        )
     names = naming.names(set(keys.values()), display)
     series = [curve(names[key], members, histories, y) for key, members in grouped(rows, keys)]
     if not any(item.points for item in series):
@@ -112,6 +120,17 @@ def of_curves(series: Sequence[Series], y: str, targets: Sequence[float] = ()) -
         targets=tuple(targets),
         reached=tuple(_reached(item, target, y) for item in series for target in targets),
     )
+
+
+def over_costs(rows: Sequence[RunRow], x: str, y: str, display: DisplayNames = PLAIN) -> list[Chart]:
+    """`over_cost` for each data set by itself: numbers of different data sets have no common front."""
+    sets = list(dict.fromkeys(row.dataset for row in completed(rows, y) if getattr(row, x) is not None))
+    if len(sets) < 2:
+        return [over_cost(rows, x, y, display)]
+    return [
+        replace(over_cost([row for row in rows if row.dataset == name], x, y, display), title=display.dataset(name))
+        for name in sets
+    ]
 
 
 def over_cost(rows: Sequence[RunRow], x: str, y: str, display: DisplayNames = PLAIN) -> Chart:

@@ -44,6 +44,8 @@ def of_lines(chart: Chart, looks: Mapping[str, Look]) -> list[End]:
 def put(figure: Figure, axes: Axes, ends: Sequence[End], inches: float) -> bool:
     """Name each end; False, and nothing is drawn, where the names have no room. inches: of the axes with the names."""
     texts = [_name(axes, end) for end in ends]
+    for text in texts:
+        text.set_in_layout(False)  # very long ones would leave the axes no room at all
     figure.draw_without_rendering()
     extents = [Text.get_window_extent(text) for text in texts]  # an annotation's own has its line too
     height = max(extent.height for extent in extents) * _LINE / axes.bbox.height
@@ -55,6 +57,7 @@ def put(figure: Figure, axes: Axes, ends: Sequence[End], inches: float) -> bool:
     heights = spread_out([float(y) for _, y in places], height)
     for text, at in zip(texts, untangled([(float(x), float(y)) for x, y in places], heights), strict=True):
         text.set_position((_GAP, at))
+        text.set_in_layout(True)
     return True
 
 

@@ -38,7 +38,7 @@ def plots(rows: Sequence[RunRow], histories: Histories, display: DisplayNames = 
         points = {point.x for series in chart.series for point in series.points}
         if len(points) > 1 and len(chart.series) <= _MOST_SERIES:
             y, x = (axis.title.partition(" (")[0] for axis in (chart.y, chart.x))
-            title = f"{y} over {x}"
+            title = f"{y} over {x}" + (f" on {chart.title}" if chart.title else "")
             found.append(Plot(title=title, svg=inline(Charts(panels=(chart,)), title, f"plot{len(found)}-")))
     return found
 
@@ -72,16 +72,17 @@ def _charts(rows: Sequence[RunRow], histories: Histories, display: DisplayNames)
     names = sorted({name for row in attended for name in row.hyperparameters})
     few = len(set(naming.keys(rows).values())) <= _MOST_SERIES
     varying = [name for name in names if len({row.hyperparameters.get(name) for row in attended} - {None}) > 1]
-    makers: list[Callable[[], Chart]] = [
+    makers: list[Callable[[], Chart | list[Chart]]] = [
         *(partial(charts.over_epochs, rows, histories, metric, display=display) for metric in metrics if few),
-        *(partial(charts.over_cost, rows, cost, metric, display) for cost in charts.COSTS for metric in metrics),
+        *(partial(charts.over_costs, rows, cost, metric, display) for cost in charts.COSTS for metric in metrics),
         *(partial(charts.over_setting, rows, name, metric, display) for name in varying for metric in metrics),
     ]
     for make in makers:
         try:
-            yield make()
+            made = make()
         except SpecError:
             continue
+        yield from made if isinstance(made, list) else [made]
 
 
 def _at_home(root: ElementTree.Element, prefix: str) -> None:

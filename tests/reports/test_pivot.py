@@ -131,3 +131,12 @@ def test_the_plain_row_has_the_users_name() -> None:
 def test_an_axis_without_two_values_is_refused(axis: str, words: str) -> None:
     with pytest.raises(SpecError, match=words):
         pivot(two_backbones(), axis)
+
+
+def test_means_over_other_seeds_beside_each_other_are_told() -> None:
+    made = [run for run in two_backbones() if run.backbone == "resnet20" or run.seed == 0]
+    report = pivot(made, "backbone")
+    words = "no attention, ELA, SE: not the same seeds: 0, 1, 2 (ResNet-20); 0 (ResNet-56)"
+    assert words in report.warnings
+    assert f"{words}." in report.table.notes
+    assert not any("not the same seeds" in text for text in pivot(two_backbones(), "backbone").warnings)

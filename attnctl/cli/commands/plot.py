@@ -76,7 +76,7 @@ def plot(
 
     With a hyperparameter or recipe field as --x: the mean of the last epoch, with error bars of one standard deviation
     over the seeds, and the plain backbone as a line. With epoch: training curves. With params or macs: one point for
-    each network, and the Pareto front. Each other difference between the runs gives a line of its own.
+    each network, and the Pareto front of each data set. Each other difference between the runs gives a line of its own.
 
     Examples:
         attnctl plot ela-digits
@@ -122,12 +122,12 @@ def _charts(
     from attnctl.reports.figures.data import Charts
 
     if x == charts.EPOCH:
-        chart = charts.over_epochs(rows, index.history, y, targets, display)
+        panels = [charts.over_epochs(rows, index.history, y, targets, display)]
     elif x in charts.COSTS:
-        chart = charts.over_cost(rows, x, y, display)
+        panels = charts.over_costs(rows, x, y, display)
     else:
-        chart = charts.over_setting(rows, x, y, display)
-    return Charts(panels=(chart,), notes=charts.progress(rows))
+        panels = [charts.over_setting(rows, x, y, display)]
+    return Charts(panels=tuple(panels), notes=charts.progress(rows))
 
 
 def _primary(rows: Sequence[RunRow]) -> str:

@@ -174,3 +174,23 @@ def test_a_scatter_plot_has_a_point_per_network_in_a_suitable_unit() -> None:
         "EAN (G = 4)": 0.27225,
     }
     assert {point.name for point in series.points if point.front} == {"ResNet-20", "EAN (G = 4)"}
+
+
+def test_each_data_set_has_a_front_of_its_own() -> None:
+    rows = runs(
+        lambda spec: 90.0 if spec.dataset == "digits" else 50.0, modules=("none", "ean"), datasets=("digits", "cifar10")
+    )
+    panels = charts.over_costs(rows, "params", "top1")
+    assert [panel.title for panel in panels] == ["Digits", "CIFAR-10"]
+    assert all(any(point.front for item in panel.series for point in item.points) for panel in panels)
+    (alone,) = charts.over_costs([row for row in rows if row.dataset == "digits"], "params", "top1")
+    assert alone.title == ""
+
+
+def test_more_curves_than_can_be_told_apart_are_refused() -> None:
+    rates = tuple(f"0.{number}" for number in range(11, 11 + charts.MOST_CURVES))
+    rows = runs(accuracy, modules=("none",), overrides={"lr": rates})
+    assert len(charts.over_epochs(rows, lambda run: history([90.0]), "top1").series) == charts.MOST_CURVES
+    rows = runs(accuracy, modules=("none",), overrides={"lr": (*rates, "0.5")})
+    with pytest.raises(SpecError, match=r"21 curves are too many for one figure, at most 20; name a sweep, or choose"):
+        charts.over_epochs(rows, lambda run: history([90.0]), "top1")

@@ -7,8 +7,8 @@ import dataclasses
 import pytest
 from matplotlib.text import Text
 
-from attnctl.reports.figures import line_ends, save, style
-from attnctl.reports.figures.data import COLUMN, PAGE, Chart, Charts, Point, Series
+from attnctl.reports.figures import line_ends, lines, save, style
+from attnctl.reports.figures.data import COLUMN, PAGE, Axis, Chart, Charts, Point, Series
 from tests.reports.figures.figure_runs import curves_chart
 
 
@@ -77,3 +77,18 @@ def test_many_lines_are_untangled() -> None:
     heights = line_ends.untangled(places, [number / 20 for number in range(20)])
     assert sorted(heights) == [number / 20 for number in range(20)]
     assert line_ends.untangled(places, heights) == heights
+
+
+@pytest.mark.filterwarnings("error")
+def test_very_long_names_go_to_a_legend_within_the_figure_without_a_warning() -> None:
+    names = [f"SE (r = {number}, " + ", ".join(f"setting_{k} = {k}" for k in range(20)) + ")" for number in range(3)]
+    points = tuple(Point(x=x, y=x) for x in (1.0, 2.0))
+    axis = Axis(name="epoch", title="epoch")
+    chart = Chart(kind="curves", x=axis, y=axis, series=tuple(Series(name=name, points=points) for name in names))
+    with style.styled():
+        figure = lines.draw(Charts(panels=(chart,)), 3.3)
+        figure.draw_without_rendering()
+        (legend,) = figure.legends
+        extent = legend.get_window_extent()
+    assert extent.x0 >= 0
+    assert extent.x1 <= figure.bbox.width
