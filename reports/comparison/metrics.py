@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Literal
 
-from attnctl import datasets, models, recipe_parts
+from attnctl import datasets, models, own_data, recipe_parts
 from attnctl.db import RunRow
 from attnctl.metrics import BY_KEY, METRICS, deciding, lower_is_better
 from attnctl.reports.table import ReportColumn
 from attnctl.spec import NONE, Task
 from attnctl.values import SpecError
+from attnctl.workspace.untrusted_json import RecordError
 
 _SHOWN_OF_VOC = ("map",)
+_TOP = 5
 _SHOWN: dict[Task, tuple[str, ...]] = {
     "classify": ("top1", "top5"),
     "detect": ("ap", "ap50", "ap75"),
@@ -78,6 +80,22 @@ def _definition(start: str, group: Mapping[str, str], names: Collection[str]) ->
 def _and(words: Sequence[str]) -> str:
     """Such as `AP, AP50 and AP75`."""
     return " and ".join(filter(None, (", ".join(words[:-1]), *words[-1:])))
+
+
+def always_right(rows: Iterable[RunRow]) -> frozenset[str]:
+    """The metrics that are 100 whatever was trained: top-5 where no data set has more than five classes."""
+    sets = {row.dataset: row for row in rows}
+    return frozenset({"top5"}) if sets and all(0 < _classes(row) <= _TOP for row in sets.values()) else frozenset()
+
+
+def _classes(row: RunRow) -> int:
+    """Of the data set; 0 where it is no longer known."""
+    try:
+        if own_data.is_own(row.dataset):
+            _ = row.spec  # that reads the data set's description too
+        return datasets.describe(row.dataset).classes
+    except (SpecError, RecordError):
+        return 0
 
 
 def _task(row: RunRow) -> Task:

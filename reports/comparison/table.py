@@ -19,15 +19,24 @@ from attnctl.reports.comparison.grouping import (
     row_facts,
     varying_settings,
 )
-from attnctl.reports.comparison.metrics import primary
+from attnctl.reports.comparison.metrics import always_right, primary
 from attnctl.reports.comparison.notes import notes
 from attnctl.reports.fairness import Compared
 from attnctl.reports.footnotes import lettered
 from attnctl.reports.ranking import ranked
 from attnctl.reports.replicates import BEST_ON_TEST, Epoch, Metric, Replicates, has_gain
 from attnctl.reports.report import Report, matching
-from attnctl.reports.selection import ALL, Options, asked_at, names_of, ordered, with_columns, with_decimals
-from attnctl.reports.significance import symbols, wants_statistics, with_marks
+from attnctl.reports.selection import (
+    ALL,
+    Options,
+    asked_at,
+    names_of,
+    ordered,
+    with_columns,
+    with_decimals,
+    with_places,
+)
+from attnctl.reports.significance import GAIN, symbols, wants_statistics, with_marks
 from attnctl.reports.speeds import of_runs
 from attnctl.reports.table import Fact, Group, ReportColumn, ReportTable, Row, all_rows
 from attnctl.spec import NO_MODULE
@@ -93,9 +102,12 @@ def build(
     detailed = options.statistics or wants_statistics(options.columns)
     table, tests = with_marks(table, BASELINE, statistics=detailed)
     older = list(_older(runs))
+    fixed = always_right(rows)
+    kept = [place for place, column in enumerate(columns) if column.name.removesuffix(GAIN) not in fixed]
+    telling = with_places(table, kept)
 
     def with_notes(chosen: Sequence[str], more: str = "") -> ReportTable:
-        found = with_columns(table, chosen)
+        found = with_columns(table, chosen) if chosen else telling
         said = [
             *notes(rows, varying, found, tests, options, several=several, fps=conditions, sweeps=sweeps or {}),
             *older,
@@ -115,7 +127,7 @@ def build(
         table=with_notes(options.columns),
         names=tuple(names),
         warnings=tuple(warnings),
-        printed=None if options.columns else with_notes(brief(table), seeds_note(table)),
+        printed=None if options.columns else with_notes(brief(telling), seeds_note(table)),
     )
 
 

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
 
 import pytest
 
 from attnctl.db import RunRow
+from attnctl.reports import comparison
 from attnctl.reports.comparison.metrics import COLUMNS, columns_of, definitions, primary, shown
+from attnctl.reports.selection import Options
+from tests.jobs.data.published import image_folders
 from tests.reports.report_rows import rows
 
 (CLASSIFIER,) = rows([90.0], ("ela",))
@@ -44,3 +48,16 @@ def test_only_shown_columns_are_defined() -> None:
     words = definitions(columns_of([CLASSIFIER]))
     assert words == "top-1 and top-5: accuracy"
     assert "average precision" in definitions(columns_of([of("ssdlite320", "coco")]))
+
+
+@pytest.mark.parametrize(("classes", "left_out"), [(3, True), (6, False)])
+def test_top5_is_left_out_where_no_data_set_has_more_than_five_classes(
+    classes: int, left_out: bool, tmp_path: Path
+) -> None:
+    image_folders(tmp_path / "mine", classes=classes)
+    made = rows([40.0, 45.0], ("none", "se"), datasets=(str(tmp_path / "mine"),), backbones=("resnet20",))
+    table = comparison.build(made).table
+    assert ("top5" not in {column.name for column in table.columns}) is left_out
+    assert ("top-5" not in table.notes[0]) is left_out
+    asked = comparison.build(made, options=Options(columns=("top1", "top5"))).table
+    assert [column.name for column in asked.columns] == ["top1", "top5"]
