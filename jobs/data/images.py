@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import torch
-from PIL import ExifTags, Image
+from PIL import ExifTags, Image, ImageFile
 from torch import Tensor
 from torch.utils.data import Dataset
 
@@ -67,7 +67,7 @@ def read_pixels(read: Callable[[], bytes], name: str) -> Tensor:
         return to_pixels(_loaded(encoded, name)) if decoded is None else decoded  # Pillow says what is wrong
 
 
-def _uncompressed(content: bytes, encoded: Image.Image) -> Tensor | None:
+def _uncompressed(content: bytes, encoded: ImageFile.ImageFile) -> Tensor | None:
     """The pixels of a PPM file of bytes, as packed images can be; None for any other, or if pixels are missing."""
     if encoded.format != "PPM":
         return None
@@ -79,7 +79,7 @@ def _uncompressed(content: bytes, encoded: Image.Image) -> Tensor | None:
 
 
 @contextmanager
-def _opened(read: Callable[[], bytes], name: str) -> Iterator[tuple[bytes, Image.Image]]:
+def _opened(read: Callable[[], bytes], name: str) -> Iterator[tuple[bytes, ImageFile.ImageFile]]:
     """The content and the opened header of an image that is not too large; raises DataError, also for the block."""
     try:
         content = read()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -51,8 +52,8 @@ def test_packed_images_are_those_of_the_source_with_their_shorter_side_scaled_do
         assert one.labels.tolist() == other.labels.tolist()
         assert one.class_names == other.class_names
         for number in range(len(one.labels)):
-            large = decode(lambda one=one, number=number: one.read(number), "x")
-            small = decode(lambda other=other, number=number: other.read(number), "x")
+            large = decode(partial(one.read, number), "x")
+            small = decode(partial(other.read, number), "x")
             assert min(small.size) == 32
             difference = np.asarray(large.resize(small.size)).astype(int) - np.asarray(small)
             assert np.abs(difference).mean() < 8
@@ -63,7 +64,7 @@ def test_pixels_can_be_stored_without_compression(source: Path, tmp_path: Path) 
     pack(source, tmp_path / "packed", quality=0, side=4096)
     before, after = open_own(describe(str(source)), source)[0], opened(tmp_path / "packed")[0]
     for number in range(len(before.labels)):
-        pair = [decode(lambda files=files, number=number: files.read(number), "x") for files in (before, after)]
+        pair = [decode(partial(files.read, number), "x") for files in (before, after)]
         assert pair[0].tobytes() == pair[1].tobytes()
 
 

@@ -73,7 +73,7 @@ def _copy_until_killed(source: Path, disk: dict[str, str], begun: Path) -> None:
         begun.touch()
         signal.pause()
 
-    original, staging.shutil.copyfile = staging.shutil.copyfile, slow  # type: ignore[attr-defined, assignment]
+    original, staging.shutil.copyfile = staging.shutil.copyfile, slow  # type: ignore[attr-defined]
     copy_to_node(source, disk)
 
 
