@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -83,7 +84,8 @@ def test_the_runs_of_a_cell_are_found_for_all_seeds_and_versions(workspace: Work
 
 
 def test_the_sweeps_of_papers_tables_are_listed_newest_first(workspace: Workspace, index: Index) -> None:
-    for at, part in enumerate(({"paper": "nam", "table": "1"}, {}, {"paper": "./my.toml", "figure": "2"})):
+    parts: tuple[dict[str, Any], ...] = ({"paper": "nam", "table": "1"}, {}, {"paper": "./my.toml", "figure": "2"})
+    for at, part in enumerate(parts):
         sweep = Sweep(name=f"s{at}", created=float(at), command=[], runs=[], overrides={"seeds": ["1"]}, **part)
         write_atomic(workspace.sweep(sweep.name), sweep.encode())
     index.refresh()

@@ -246,9 +246,9 @@ def test_memory_grows_by_the_factor_to_the_cap() -> None:
 
 
 def test_memory_grows_to_more_than_what_the_run_has_used_where_slurm_says_it() -> None:
-    def grown(reason: str, **rules: int) -> int | None:
+    def grown(reason: str, memory_cap: int | None = None) -> int | None:
         ending = ended(State.OUT_OF_MEMORY, memory=100, reason=reason)
-        return decide(history(ending), Rules(**rules), ResumeScope()).memory
+        return decide(history(ending), Rules(memory_cap=memory_cap), ResumeScope()).memory
 
     line = "StepId=7.0 exceeded memory limit ({} > 104857600), being killed"
     assert grown(line.format(384 << 20)) == 460

@@ -60,7 +60,11 @@ def test_a_training_knows_the_energy_of_its_node(tmp_path: Path, monkeypatch: py
     counter = zone(tmp_path / "powercap", "intel-rapl:0", "package-0", 5_000_000)
     monkeypatch.setattr(cpu_energy, "POWERCAP", tmp_path / "powercap")
     work = assignment(Run.create(tmp_path / "here", make_spec(epochs=1)))
-    context = dataclasses.replace(work.context, beat=lambda: counter.write_text("9000000\n"))
+
+    def beat() -> None:
+        counter.write_text("9000000\n")
+
+    context = dataclasses.replace(work.context, beat=beat)
     assert session.perform(dataclasses.replace(work, context=context)) == "completed"
     usage = context.position.usage
     assert (usage.values["cpu_joules"], usage.unread) == (4.0, {})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -75,7 +76,7 @@ def test_the_record_names_its_table_and_a_second_sweep_continues(folder: Path, a
         assert paper_tables.settings_for(index, table, given) == Settings(default=given)
 
 
-def sweep_of(workspace: Workspace, name: str, overrides: Overrides, *, at: float = 0.0, **part: str) -> None:
+def sweep_of(workspace: Workspace, name: str, overrides: Overrides, *, at: float = 0.0, **part: Any) -> None:
     sweep = Sweep(name=name, created=at, command=[], runs=[], overrides=overrides.to_json(), **part)
     workspace.sweeps.mkdir(parents=True, exist_ok=True)
     workspace.sweep(name).write_bytes(sweep.encode())
