@@ -140,7 +140,7 @@ def test_if_no_paper_was_swept_the_candidates_are_listed(
 ) -> None:
     code, out, err = run(swept_modules(tmp_path, "none", "se"), "--table", "2")
     assert (code, out) == (2, "")
-    assert "instead of 2 type an:2 or ean:2 or ela:2 or nam:2" in err
+    assert "instead of 2 type an:2 or ean:2 or ela:2 or ema:2 or nam:2" in err
 
 
 def test_a_paper_alone_is_not_enough(workspace: Workspace, run: Callable[..., tuple[int, str, str]]) -> None:
