@@ -121,6 +121,8 @@ def _values(table: ReportTable, axis: str) -> list[Fact]:
     """The values of the axis: by their size if all are numbers, else in the table's order."""
     if axis == "module":
         raise SpecError("--pivot module: modules are the rows; write the axis of the columns, such as backbone")
+    if axis == "seed":
+        raise SpecError("--pivot seed: a row is the mean over its seeds; choose one with --seed")
     found: dict[str, Fact] = {}
     known: dict[str, None] = {}
     for group, row in all_rows(table):

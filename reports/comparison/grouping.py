@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from attnctl.db import RunRow
-from attnctl.recipe_parts import setting_text
+from attnctl.recipe_parts import NONE, read, setting_text
 from attnctl.reports import naming
 from attnctl.reports.display_names import DisplayNames
 from attnctl.reports.replicates import Replicates, finished
@@ -42,11 +42,18 @@ class Place:
         found = [
             ("backbone", self.network, names.network(self.network)),
             ("dataset", self.dataset, names.dataset(self.dataset)),
-            *((name, format_value(value), setting_text(name, value)) for name, value in self.recipe),
+            *(item for name, value in self.recipe for item in _axes(name, value)),
             ("source", self.own, self.own),
             ("sweep", self.sweep, self.sweep),
         ]
         return tuple(Fact(axis=axis, value=value, shown=shown) for axis, value, shown in found if value)
+
+
+def _axes(name: str, value: Scalar) -> list[tuple[str, str, str]]:
+    """The axes of a recipe's field, with values and texts: each option of its parts is one."""
+    if name == "part_options" and value != NONE:
+        return [(option, text, f"{option}={text}") for option, text in read(str(value)).items()]
+    return [(name, format_value(value), setting_text(name, value))]
 
 
 def grouped(rows: Sequence[RunRow]) -> dict[Place, list[list[RunRow]]]:

@@ -140,3 +140,10 @@ def test_means_over_other_seeds_beside_each_other_are_told() -> None:
     assert words in report.warnings
     assert f"{words}." in report.table.notes
     assert not any("not the same seeds" in text for text in pivot(two_backbones(), "backbone").warnings)
+
+
+def test_options_of_parts_are_axes_and_seeds_are_not() -> None:
+    made = rows([90.0, 91.0], ("none",), overrides={"loss": ("focal",), "loss.gamma": ("1", "3")})
+    assert [column.title for column in pivot(made, "loss.gamma").table.columns] == ["loss.gamma=1", "loss.gamma=3"]
+    with pytest.raises(SpecError, match="--pivot seed: a row is the mean over its seeds; choose one with --seed"):
+        pivot(two_backbones(), "seed")
