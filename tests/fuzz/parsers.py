@@ -28,6 +28,7 @@ from attnctl.backbones.places import TracedNetwork
 from attnctl.cli import main
 from attnctl.cli.reporting import paper_tables
 from attnctl.datasets import arrow_images, describe, hub, image_statistics, object_scan, own
+from attnctl.datasets import packed as packed_images
 from attnctl.jobs import trial_array
 from attnctl.jobs.data import archive as data_archive
 from attnctl.jobs.data import cifar, coco, files, images, maps, sizes, voc
@@ -530,6 +531,20 @@ def coco_json() -> list[bytes]:
         document["annotations"][7]["segmentation"] = {"size": [48, 60], "counts": compressed["counts"].decode()}
         scene_files.coco_folder(folder / "coco", document)
         return [path.read_bytes() for path in sorted(folder.glob("coco/annotations/*.json"))]
+
+
+PACKED = (
+    '{"format": 1, "source": "imagenet", "side": 256, "quality": 90, "height": 224, "mean": [0.5, 0.5, 0.5], '
+    '"std": [0.2, 0.2, 0.2], "classes": ["cat", "dog"], "parts": {'
+    '"train": {"index": "ab", "shards": [{"images": 3, "size": 10, "sha256": "cd"}]}, '
+    '"val": {"index": "ef", "shards": [{"images": 2, "size": 10, "sha256": "01"}]}}}'
+)
+PACKING = ("datasets.packed", "jobs.data.packed_files", "jobs.data.shards")
+
+
+def read_packed(path: Path) -> object:
+    manifest = packed_images.read_manifest(path.parent)
+    return manifest.content, packed_images.PackedFolder(path.parent, manifest).advice
 
 
 OWN_DATA = (
@@ -1065,6 +1080,7 @@ PARSERS = (
         (SpecError,),
         ("jobs.data.images", "jobs.data.jpeg", "jobs.data.sizes"),
     ),
+    Parser("packed", in_file(read_packed, packed_images.MANIFEST), written(PACKED), "json", (SpecError,), PACKING),
     Parser("own-description", describe_own, written(OWN_DATA), "json", (SpecError,), ("datasets.own", "own_data")),
     Parser("own-record", in_file(read_own_record, f"{OWN_NAME}.json"), own_record, "json", (), ("datasets.own",)),
     *HUB,
