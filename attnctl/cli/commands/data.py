@@ -156,7 +156,7 @@ def pack(
         Path | None, typer.Argument(metavar="DIR", help="Folder to write (default: beside the images, with -SIDE).")
     ] = None,
     side: Annotated[
-        int, typer.Option("--side", metavar="PIXELS", min=32, max=4096, help="Shorter side of the packed images.")
+        int, typer.Option("--side", metavar="N", min=32, max=4096, help="Shorter side of the packed images, in pixels.")
     ] = 256,
     quality: Annotated[
         int, typer.Option("--quality", metavar="N", min=1, max=100, help="JPEG quality of the packed images.")
