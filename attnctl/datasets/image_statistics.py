@@ -50,7 +50,10 @@ class ImageStatistics:
         if not self.unreadable:
             return ""
         sampled = self.measured + len(self.unreadable)
-        return f"{len(self.unreadable)} of {quantity(sampled, 'image')} cannot be read, such as {self.unreadable[0]}"
+        return (
+            f"{len(self.unreadable)} of {quantity(sampled, 'image')} cannot be read, such as {self.unreadable[0]}; "
+            "a run ends when it meets one: delete or replace them"
+        )
 
 
 def sampled(count: int, most: int | None = None) -> Sequence[int]:

@@ -114,7 +114,9 @@ def test_unreadable_images_are_counted(tmp_path: Path) -> None:
     (train,) = arrow_images.open_parts(hub.scan(root))
     seen = arrow_images.measure(train)
     assert seen.side == 36
-    assert seen.note == f"1 of 10 images cannot be read, such as {train.name(0)}"
+    words, advice = seen.note.split("; ")
+    assert words == f"1 of 10 images cannot be read, such as {train.name(0)}"
+    assert advice == "a run ends when it meets one: delete or replace them"
     assert Image.open(io.BytesIO(train.read(1))).size == (40, 36)
 
 

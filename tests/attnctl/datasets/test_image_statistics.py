@@ -60,7 +60,7 @@ def test_unreadable_images_are_told(tmp_path: Path) -> None:
     text.write_text("hello")
     found = measure([good, empty, text])
     assert (found.measured, found.unreadable) == (1, (empty, text))
-    assert found.note == f"2 of 3 images cannot be read, such as {empty}"
+    assert found.note.startswith(f"2 of 3 images cannot be read, such as {empty}; a run ends when it meets one")
     with pytest.raises(SpecError, match=r"none of 2 images can be read, such as .*2\.png"):
         measure([empty, text])
 
