@@ -533,7 +533,7 @@ def coco_json() -> list[bytes]:
         return [path.read_bytes() for path in sorted(folder.glob("coco/annotations/*.json"))]
 
 
-PACKED = (
+PACKED_IMAGES = (
     '{"format": 1, "source": "imagenet", "side": 256, "quality": 90, "height": 224, "mean": [0.5, 0.5, 0.5], '
     '"std": [0.2, 0.2, 0.2], "classes": ["cat", "dog"], "parts": {'
     '"train": {"index": "ab", "shards": [{"images": 3, "size": 10, "sha256": "cd"}]}, '
@@ -1080,7 +1080,9 @@ PARSERS = (
         (SpecError,),
         ("jobs.data.images", "jobs.data.jpeg", "jobs.data.sizes"),
     ),
-    Parser("packed", in_file(read_packed, packed_images.MANIFEST), written(PACKED), "json", (SpecError,), PACKING),
+    Parser(
+        "packed", in_file(read_packed, packed_images.MANIFEST), written(PACKED_IMAGES), "json", (SpecError,), PACKING
+    ),
     Parser("own-description", describe_own, written(OWN_DATA), "json", (SpecError,), ("datasets.own", "own_data")),
     Parser("own-record", in_file(read_own_record, f"{OWN_NAME}.json"), own_record, "json", (), ("datasets.own",)),
     *HUB,
