@@ -191,7 +191,7 @@ def axes(incomplete: str) -> list[str]:
     from attnctl.spec import recipe_fields
 
     own = {item.name for name in attention.names() for item in attention.describe(name).hyperparameters}
-    return _starting(incomplete, dict.fromkeys(("epoch", "params", "macs", *sorted(own), *recipe_fields())))
+    return _starting(incomplete, dict.fromkeys(("epoch", "params", "macs", "latency", *sorted(own), *recipe_fields())))
 
 
 def parameters(incomplete: str) -> list[str]:

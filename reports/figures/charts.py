@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from attnctl.db import RunRow
@@ -25,10 +25,14 @@ from attnctl.reports.figures.points import (
     value_axis,
     with_front,
 )
+from attnctl.reports.speeds import of_runs
 from attnctl.units import quantity
 from attnctl.values import Scalar, SpecError, did_you_mean, format_value
+from attnctl.workspace.records import Speed
 
-COSTS = {"params": "parameters", "macs": "MACs"}
+LATENCY = "latency"
+
+COSTS = {"params": "parameters", "macs": "MACs", LATENCY: "latency"}
 """What can stand at the x axis of a scatter plot, and its title."""
 
 EPOCH = "epoch"
@@ -122,20 +126,38 @@ def of_curves(series: Sequence[Series], y: str, targets: Sequence[float] = ()) -
     )
 
 
-def over_costs(rows: Sequence[RunRow], x: str, y: str, display: DisplayNames = PLAIN) -> list[Chart]:
+def latencies(rows: Sequence[RunRow], speeds: Sequence[Speed]) -> tuple[Mapping[str, float], str]:
+    """Milliseconds for an image by run id, as `attnctl bench` measured them, and in words under which conditions."""
+    fps, conditions = of_runs(rows, speeds)
+    return {run: 1000 / speed for run, speed in fps.items()}, conditions
+
+
+def over_costs(
+    rows: Sequence[RunRow], x: str, y: str, display: DisplayNames = PLAIN, measured: Mapping[str, float] | None = None
+) -> list[Chart]:
     """`over_cost` for each data set by itself: numbers of different data sets have no common front."""
-    sets = list(dict.fromkeys(row.dataset for row in completed(rows, y) if getattr(row, x) is not None))
+    costs = _costs(rows, x, measured)
+    sets = list(dict.fromkeys(row.dataset for row in completed(rows, y) if row.id in costs))
     if len(sets) < 2:
-        return [over_cost(rows, x, y, display)]
+        return [over_cost(rows, x, y, display, measured)]
+    panels = {name: [row for row in rows if row.dataset == name] for name in sets}
     return [
-        replace(over_cost([row for row in rows if row.dataset == name], x, y, display), title=display.dataset(name))
-        for name in sets
+        replace(over_cost(members, x, y, display, measured), title=display.dataset(name))
+        for name, members in panels.items()
     ]
 
 
-def over_cost(rows: Sequence[RunRow], x: str, y: str, display: DisplayNames = PLAIN) -> Chart:
-    """A metric of the last epoch against the parameters or MACs: a series per network. Raises SpecError."""
-    done = [row for row in completed(rows, y) if getattr(row, x) is not None]
+def over_cost(
+    rows: Sequence[RunRow], x: str, y: str, display: DisplayNames = PLAIN, measured: Mapping[str, float] | None = None
+) -> Chart:
+    """A metric of the last epoch against parameters, MACs or latency: a series per network. Raises SpecError.
+
+    measured: the first of `latencies`, if x is that.
+    """
+    costs = _costs(rows, x, measured)
+    done = [row for row in completed(rows, y) if row.id in costs]
+    if not done and x == LATENCY:
+        raise SpecError("no completed run has a latency; attnctl bench measures it, such as attnctl bench se,ela")
     if not done:
         raise SpecError(f"no completed run has recorded its {COSTS[x]}")
     keys = naming.keys(done)
@@ -146,8 +168,9 @@ def over_cost(rows: Sequence[RunRow], x: str, y: str, display: DisplayNames = PL
         values = dict(key)
         network = display.network(" ".join(filter(None, (values["model"], values["backbone"]))))
         where = network + (f" on {display.dataset(values['dataset'])}" if len(sets) > 1 else "")
-        places[where] += [replace(point, name=names[key]) for point in means(members, lambda row: getattr(row, x), y)]
-    unit, count = unit_of(min(point.x for points in places.values() for point in points))
+        places[where] += [replace(point, name=names[key]) for point in means(members, lambda row: costs[row.id], y)]
+    least = min(point.x for points in places.values() for point in points)
+    unit, count = unit_of(least) if x != LATENCY else ("ms/image", 1.0)
     series = [
         Series(name=where, points=tuple(replace(point, x=point.x / count) for point in points))
         for where, points in places.items()
@@ -158,6 +181,13 @@ def over_cost(rows: Sequence[RunRow], x: str, y: str, display: DisplayNames = PL
         y=metric_axis(y),
         series=with_front(series, lower=y in LOSSES),
     )
+
+
+def _costs(rows: Sequence[RunRow], x: str, measured: Mapping[str, float] | None) -> Mapping[str, float]:
+    """The cost of each run for which it is known."""
+    if x == LATENCY:
+        return measured or {}
+    return {row.id: value for row in rows if (value := getattr(row, x)) is not None}
 
 
 def _check_varies(rows: Sequence[RunRow], x: str) -> None:

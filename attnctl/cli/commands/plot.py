@@ -41,7 +41,7 @@ def plot(
         str,
         typer.Option(
             "--x",
-            help="A hyperparameter such as G, a recipe field, epoch, params or macs.",
+            help="A hyperparameter such as G, a recipe field, epoch, params, macs or latency.",
             metavar="NAME",
             autocompletion=completion.axes,
         ),
@@ -75,8 +75,9 @@ def plot(
     """Plot a hyperparameter, epochs or cost against a metric.
 
     With a hyperparameter or recipe field as --x: the mean of the last epoch, with error bars of one standard deviation
-    over the seeds, and the plain backbone as a line. With epoch: training curves. With params or macs: one point for
-    each network, and the Pareto front of each data set. Each other difference between the runs gives a line of its own.
+    over the seeds, and the plain backbone as a line. With epoch: training curves. With params, macs or latency (as
+    attnctl bench measured it): one point for each network, and the Pareto front of each data set. Each other difference
+    between the runs gives a line of its own.
 
     Examples:
         attnctl plot ela-digits
@@ -121,13 +122,18 @@ def _charts(
     from attnctl.reports.figures import charts
     from attnctl.reports.figures.data import Charts
 
+    notes = charts.progress(rows)
     if x == charts.EPOCH:
         panels = [charts.over_epochs(rows, index.history, y, targets, display)]
+    elif x == charts.LATENCY:
+        measured, conditions = charts.latencies(rows, index.workspace.speeds())
+        panels = charts.over_costs(rows, x, y, display, measured)
+        notes = (*notes, f"latency: {conditions}")
     elif x in charts.COSTS:
         panels = charts.over_costs(rows, x, y, display)
     else:
         panels = [charts.over_setting(rows, x, y, display)]
-    return Charts(panels=tuple(panels), notes=charts.progress(rows))
+    return Charts(panels=tuple(panels), notes=notes)
 
 
 def _primary(rows: Sequence[RunRow]) -> str:

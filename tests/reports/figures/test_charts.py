@@ -6,12 +6,15 @@ from typing import Any
 
 import pytest
 
+from attnctl import datasets
+from attnctl.db import RunRow
 from attnctl.reports.display_names import DisplayNames
 from attnctl.reports.figures import charts
 from attnctl.reports.figures.data import Axis
 from attnctl.reports.figures.points import value_axis
 from attnctl.spec import RunSpec
 from attnctl.values import SpecError
+from attnctl.workspace.records import Speed
 from tests.reports.figures.figure_runs import history, runs
 
 GROUPS: dict[str, Any] = {"hyperparameters": {"G": ("1", "2", "4")}, "seeds": ("0", "1")}
@@ -174,6 +177,40 @@ def test_a_scatter_plot_has_a_point_per_network_in_a_suitable_unit() -> None:
         "EAN (G = 4)": 0.27225,
     }
     assert {point.name for point in series.points if point.front} == {"ResNet-20", "EAN (G = 4)"}
+
+
+def test_latency_is_that_of_bench_under_one_condition() -> None:
+    rows = runs(accuracy, modules=("none", "ean"), **GROUPS)
+
+    def speed(row: RunRow, seconds: float, batch: int) -> Speed:
+        spec = row.spec
+        return Speed(
+            at=1.0,
+            device="H200",
+            module=spec.module,
+            hyperparameters=dict(spec.hyperparameters),
+            backbone=spec.backbone,
+            placement=spec.placement,
+            dataset=spec.dataset,
+            input_size=datasets.describe(spec.dataset).height,
+            batch=batch,
+            precision="fp32",
+            compiled=False,
+            seconds=seconds,
+            spread=0.0,
+            plain_seconds=0.1,
+        )
+
+    first = {row.spec.label(): row for row in rows}
+    speeds = [speed(row, 0.1 * (1 + at), 100) for at, row in enumerate(first.values())]
+    measured, conditions = charts.latencies(rows, [*speeds, speed(rows[0], 0.5, 1)])
+    assert conditions == "H200, batch 100, fp32"
+    (chart,) = charts.over_costs(rows, "latency", "top1", measured=measured)
+    (series,) = chart.series
+    assert chart.x.title == "latency (ms/image)"
+    assert sorted(point.x for point in series.points) == pytest.approx([1.0, 2.0, 3.0, 4.0])
+    with pytest.raises(SpecError, match="no completed run has a latency; attnctl bench measures it"):
+        charts.over_costs(rows, "latency", "top1")
 
 
 def test_each_data_set_has_a_front_of_its_own() -> None:
