@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from pathlib import Path
 
@@ -265,6 +266,7 @@ def test_any_increments_yield_the_rows_of_a_rebuild(
     workspace = Workspace(tmp_path_factory.mktemp("w"))
     written.submit(workspace, [RUN])
     rests = [written.encoded(events) for events in logs]
+    times = itertools.count(written.NOW)
     while any(rests):
         restart = data.draw(st.sampled_from([number for number, rest in enumerate(rests) if rest]))
         cut = data.draw(st.integers(1, len(rests[restart])))
@@ -272,7 +274,7 @@ def test_any_increments_yield_the_rows_of_a_rebuild(
         rests[restart] = rests[restart][cut:]
         if data.draw(st.booleans()):
             if data.draw(st.booleans()):
-                written.age(workspace)  # of its folders: then the run is read again only if more than its log changes
+                written.age(workspace, next(times))  # then the run is read again only if more than its log changes
             refreshed(workspace)
     incremental = refreshed(workspace)
     assert refreshed(workspace) == incremental

@@ -135,10 +135,11 @@ def cancel(workspace: Workspace, run: str, number: int = 1) -> None:
     write_atomic(workspace.run(run).attempt(number).cancel, record.encode())
 
 
-def age(workspace: Workspace) -> None:
-    """Give all files and folders of the runs the time NOW, which is long ago."""
+def age(workspace: Workspace, at: float = NOW) -> None:
+    """Give all files and folders of the runs that have changed since the last time a time that is long ago."""
     for path in (workspace.runs, *workspace.runs.rglob("*")):
-        os.utime(path, (NOW, NOW))
+        if path.stat().st_mtime > NOW + 1e6:
+            os.utime(path, (at, at))
 
 
 def contents(index: Index) -> dict[str, list[str]]:
