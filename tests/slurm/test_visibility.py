@@ -171,8 +171,12 @@ def test_a_training_that_squeue_does_not_show_is_not_lost(
     path = os.environ["PATH"]
     failing("squeue", "exit 0", tmp_path / "bin", monkeypatch)
     placed = cluster.placed(done)
-    wait(lambda: cluster.observe(done) is None and cluster.attempt(placed[0].run).observations(), lambda: "no record")
-    assert cluster.attempt(placed[0].run).observations()[-1].word == "UNSEEN", "sacct says RUNNING"
+
+    def looked() -> list[str]:
+        cluster.observe(done)
+        return [item.word for item in cluster.attempt(placed[0].run).observations()]
+
+    wait(lambda: looked()[-1:] == ["UNSEEN"], looked)  # once sacct says RUNNING, which it may know later than squeue
     wait(lambda: cluster.states(done) == ["running"], lambda: cluster.verdicts(done))
     assert cluster.verdicts(done)[0].reason == "SLURM does not show its job, but its event log grows"
     assert cluster.submit(specs).tasks == []
