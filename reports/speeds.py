@@ -16,6 +16,11 @@ def of_runs(rows: Sequence[RunRow], speeds: Sequence[Speed]) -> tuple[Mapping[st
     return of_specs({row.id: row.spec for row in rows}, speeds) if speeds else ({}, "")
 
 
+def milliseconds(fps: Mapping[str, float]) -> dict[str, float]:
+    """The time for an image, from images per second."""
+    return {name: 1000 / speed for name, speed in fps.items()}
+
+
 def of_specs(specs: Mapping[str, RunSpec], speeds: Sequence[Speed]) -> tuple[Mapping[str, float], str]:
     """Images per second by the specs' names, and in words under which conditions; empty when nothing fits.
 

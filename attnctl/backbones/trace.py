@@ -81,7 +81,7 @@ def _prefix(network: nn.Module) -> int | None:
 def _grid(output: object, prefix: int) -> tuple[int, int, int] | None:
     """The (channels, height, width) of the square map that tokens (B, N, C) hold after their prefix; None without one.
 
-    A token of 1x1 is none: it is what the network has pooled.
+    A grid of 1x1 does not count: it is what the network has pooled.
     """
     if not isinstance(output, Tensor) or output.dim() != 3:
         return None

@@ -148,7 +148,7 @@ def _under(
     if not _create(workspace, name, runs, command, of, search):
         before = read(workspace, name)
         together = _searched(name, before.search, search)
-        was = OfPaper(paper=before.paper, table=before.table, figure=before.figure, overrides=before.overrides)
+        was = _of(before)
         if was.paper and of.paper and replace(was, overrides={}) != replace(of, overrides={}):
             part = f"table {was.table}" if was.table else f"figure {was.figure}"
             raise SpecError(f"sweep {name!r} belongs to {was.paper} {part}; choose another --name")
@@ -188,6 +188,10 @@ def _searched(name: str, was: Search | None, now: Search | None) -> Search | Non
     return was.united(now)
 
 
+def _of(sweep: Sweep) -> OfPaper:
+    return OfPaper(paper=sweep.paper, table=sweep.table, figure=sweep.figure, overrides=sweep.overrides)
+
+
 def _same_settings(was: OfPaper, of: OfPaper) -> bool:
     """Whether two requests for one table train its rows alike. Seeds may be added; what bases are trained with, and the
     digests of weights, come from the workspace."""
@@ -223,7 +227,7 @@ def fitting_name(workspace: Workspace, name: str, of: OfPaper) -> str:
         if not path.exists():
             return candidate
         before = read(workspace, candidate)
-        was = OfPaper(paper=before.paper, table=before.table, figure=before.figure, overrides=before.overrides)
+        was = _of(before)
         if replace(was, overrides={}) == replace(of, overrides={}) and _same_settings(was, of):
             return candidate
     raise AssertionError("unreachable: names do not run out")

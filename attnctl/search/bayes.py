@@ -1,6 +1,6 @@
 """Bayesian search with optuna: the next samples of a module from the results of those that have ended.
 
-There is no database of optuna's: its study is made again from the results each time.
+optuna keeps no database: its study is rebuilt from the results each time.
 """
 
 from __future__ import annotations

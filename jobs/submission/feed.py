@@ -113,14 +113,14 @@ def feed_missed(workspace: Workspace, put_off: Collection[str]) -> Fed:
     A job that ended before their records were written has not seen them, and there may be no other job to end.
     """
     records = [record for record in waiting.own(workspace) if record.run in put_off]
-    if any(_is_due(workspace, record) for record in records):
-        return feed(workspace)
-    return Fed()
+    for_place = any(not record.base for record in records)
+    due = (for_place and not _others_train(workspace, [])) or any(
+        _base_is_ready(workspace, record) for record in records if record.base
+    )
+    return feed(workspace) if due else Fed()
 
 
-def _is_due(workspace: Workspace, record: WaitingRun) -> bool:
-    if not record.base:
-        return not _others_train(workspace, [])
+def _base_is_ready(workspace: Workspace, record: WaitingRun) -> bool:
     try:
         return not _hindrance(workspace, record, workspace.run(record.run).read_spec(), same_code=False)
     except RecordError:

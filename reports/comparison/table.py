@@ -37,7 +37,7 @@ from attnctl.reports.selection import (
     with_places,
 )
 from attnctl.reports.significance import GAIN, symbols, wants_statistics, with_marks
-from attnctl.reports.speeds import of_runs
+from attnctl.reports.speeds import milliseconds, of_runs
 from attnctl.reports.table import Fact, Group, ReportColumn, ReportTable, Row, all_rows
 from attnctl.spec import NO_MODULE
 from attnctl.units import quantity
@@ -136,8 +136,7 @@ def _asks_for(options: Options, column: ReportColumn) -> bool:
 
 
 def _latency(fps: Mapping[str, float]) -> Mapping[str, Mapping[str, float]]:
-    """Milliseconds for each image."""
-    return {LATENCY.name: {run: 1000 / speed for run, speed in fps.items()}} if fps else {}
+    return {LATENCY.name: milliseconds(fps)} if fps else {}
 
 
 def _older(runs: Mapping[Place, Sequence[Replicates]]) -> Iterator[str]:

@@ -29,7 +29,7 @@ _FORMS = {
     "ema_decay": "EMA decay {}",
     "cutmix": "CutMix {}",
 }
-"""How fields are told whose names with spaces would not read well."""
+"""The words for fields whose names, with spaces, would not read well."""
 
 _WORDS: Mapping[tuple[str, Scalar], str] = {
     ("loss", recipe_parts.DEFAULT): "cross-entropy loss",

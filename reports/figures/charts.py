@@ -25,7 +25,7 @@ from attnctl.reports.figures.points import (
     value_axis,
     with_front,
 )
-from attnctl.reports.speeds import of_runs
+from attnctl.reports.speeds import milliseconds, of_runs
 from attnctl.units import quantity
 from attnctl.values import Scalar, SpecError, did_you_mean, format_value
 from attnctl.workspace.records import Speed
@@ -129,7 +129,7 @@ def of_curves(series: Sequence[Series], y: str, targets: Sequence[float] = ()) -
 def latencies(rows: Sequence[RunRow], speeds: Sequence[Speed]) -> tuple[Mapping[str, float], str]:
     """Milliseconds for an image by run id, as `attnctl bench` measured them, and in words under which conditions."""
     fps, conditions = of_runs(rows, speeds)
-    return {run: 1000 / speed for run, speed in fps.items()}, conditions
+    return milliseconds(fps), conditions
 
 
 def over_costs(

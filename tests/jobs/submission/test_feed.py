@@ -285,7 +285,9 @@ def test_a_command_looks_again_for_places_only_if_no_job_is_to_end(
     places.write_text("2")
     fake.says("squeue", f"11_0|{first.tag}|RUNNING\n")
     put_off = [spec.id for spec in specs[3:]]
+    asked = len(fake.calls("squeue"))
     assert feed_missed(own.workspace, put_off) == feed.Fed()
+    assert len(fake.calls("squeue")) == asked + 1, "once for all of them"
     fake.says("squeue", "")
     assert list(feed_missed(own.workspace, put_off).submitted) == put_off
 
