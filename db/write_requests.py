@@ -20,7 +20,7 @@ def take_in(
     gone: Collection[str],
     vanished: Collection[str],
 ) -> list[str]:
-    """Write all of this in one transaction; gives the final runs that have to be looked at again.
+    """Write all of this in one transaction; gives the runs that have to be looked at again though they were final.
 
     A submission or sweep whose file is broken is there as words. gone: sweeps, vanished: runs that have no file now.
     """
@@ -35,7 +35,7 @@ def take_in(
         for run in vanished:
             numbers = [number for (number,) in connection.execute("SELECT number FROM run WHERE id = ?", (run,))]
             forget(connection, numbers, runs=True)
-        return _reopen(connection, submissions)
+        return [*_forget_replaced(connection, submissions), *_reopen(connection, submissions)]
 
 
 def _write_submission(store: Store, tag: str, found: Submission | str) -> None:
@@ -76,6 +76,17 @@ def _write_sweep(store: Store, name: str, found: Sweep | str, stamp: str) -> Non
 def _drop_sweep(connection: sqlite3.Connection, name: str) -> None:
     connection.execute("DELETE FROM sweep_run WHERE sweep = ?", (name,))
     connection.execute("DELETE FROM sweep WHERE name = ?", (name,))
+
+
+def _forget_replaced(connection: sqlite3.Connection, tags: Collection[str]) -> list[str]:
+    """Forget, and give, the runs whose folder was removed and made anew: another submission has their attempt now."""
+    query = """
+        SELECT DISTINCT number, id FROM task JOIN run ON id = task.run
+        JOIN attempt ON attempt.run = number AND attempt.attempt = task.attempt AND attempt.tag != task.tag
+        WHERE task.tag IN (SELECT value FROM json_each(?))"""
+    found = connection.execute(query, (json.dumps(list(tags)),)).fetchall()
+    forget(connection, [number for number, _ in found], runs=True)
+    return [run for _, run in found]
 
 
 def _reopen(connection: sqlite3.Connection, tags: Collection[str]) -> list[str]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import shutil
 
-from attnctl.db import open_index
+from attnctl.db import open_index, rebuild
 from attnctl.lifecycle.state import State
 from attnctl.workspace.layout import Workspace
 from attnctl.workspace.records import Submission
@@ -28,3 +29,19 @@ def test_a_reservation_that_was_closed_without_tasks_is_refused_however_late_it_
             State.REFUSED,
             "it ended before it",
         )
+
+
+def test_a_run_whose_folder_was_removed_and_made_anew_has_nothing_of_before(workspace: Workspace) -> None:
+    run = RUNS[0].id
+    written.submit(workspace, [RUNS[0]])
+    written.finish(workspace, run)
+    with open_index(workspace) as opened:
+        opened.refresh()
+        assert opened.states([run])[run].state is State.COMPLETED
+        shutil.rmtree(workspace.run(run).path)
+        written.submit(workspace, [RUNS[0]], tag="tag2", job_id="78")
+        opened.refresh()
+        assert opened.states([run])[run].state is State.QUEUED
+        kept = written.contents(opened)
+    with rebuild(workspace) as opened:
+        assert kept == written.contents(opened)
