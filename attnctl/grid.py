@@ -72,13 +72,12 @@ def expand(axes: Axes) -> Expansion:
                 for placement in axes.placements if module != NO_MODULE else ("",):
                     network = _Network(model, backbone, placement, dataset)
                     try:
-                        cells = _cells(module, values, network, axes.recipe, overrides, seeds)
+                        cell = _cell(module, values, network, axes.recipe, overrides, axes.init)
                     except SpecError as error:
                         label = _label(module, values, network, overrides)
                         invalid[InvalidCell(label, str(error))] = None
                         continue
-                    for cell in cells:
-                        spec = replace(cell, init=axes.init) if axes.init else cell
+                    for spec in cell.with_seeds(seeds):
                         specs.setdefault(spec.id, spec)
     return Expansion(list(specs.values()), list(invalid))
 
@@ -105,15 +104,15 @@ def default_backbone(model: str, dataset: str) -> str:
     return models.describe(model).backbones[0] if model else datasets.describe(dataset).default_backbone
 
 
-def _cells(
+def _cell(
     module: str,
     hyperparameters: Mapping[str, Scalar],
     network: _Network,
     recipe_name: str | None,
     overrides: Mapping[str, Scalar],
-    seeds: Sequence[int],
-) -> list[RunSpec]:
-    """The runs of one cell, one per seed; raises SpecError when the cell is invalid."""
+    init: str,
+) -> RunSpec:
+    """The run of one cell with seed 0; raises SpecError when the cell is invalid."""
     model, backbone, dataset = network.model, network.backbone, network.dataset
     described = datasets.describe(dataset)
     models.check_fit(model, backbone, dataset)
@@ -126,29 +125,27 @@ def _cells(
     if not model:
         fitting.check_input(recipe, backbone, described)
     attended = _attended(module, hyperparameters, network) if module != NO_MODULE else _PLAIN
-    return [
-        RunSpec(
-            module=attended.module,
-            hyperparameters=attended.hyperparameters,
-            backbone=backbones.describe(backbone).name,
-            placement=attended.placement,
-            dataset=dataset,
-            recipe=recipe,
-            seed=seed,
-            versions=Versions(
-                module=attended.version,
-                backbone=backbones.describe(backbone).version,
-                placement=attended.place_version,
-                dataset=described.run_version,
-                loop=LOOP_VERSION,
-                model=models.describe(model).version if model else 0,
-                recipe=code,
-            ),
-            model=model,
-            data=own_data.DESCRIPTIONS[dataset] if described.is_own else "",
-        )
-        for seed in seeds
-    ]
+    return RunSpec(
+        module=attended.module,
+        hyperparameters=attended.hyperparameters,
+        backbone=backbones.describe(backbone).name,
+        placement=attended.placement,
+        dataset=dataset,
+        recipe=recipe,
+        seed=0,
+        versions=Versions(
+            module=attended.version,
+            backbone=backbones.describe(backbone).version,
+            placement=attended.place_version,
+            dataset=described.run_version,
+            loop=LOOP_VERSION,
+            model=models.describe(model).version if model else 0,
+            recipe=code,
+        ),
+        init=init,
+        model=model,
+        data=own_data.DESCRIPTIONS[dataset] if described.is_own else "",
+    )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,16 +7,15 @@ the folders belong to an attempt. Two requests for the same network and training
 from __future__ import annotations
 
 import dataclasses
-import hashlib
-import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from functools import cache, cached_property
 from operator import ge, gt, le, lt
 from typing import Any, Literal, get_type_hints
 
-from attnctl import components, own_data, parameter_groups, recipe_parts
+from attnctl import components, identity, own_data, parameter_groups, recipe_parts
+from attnctl.identity import ID_LENGTH as ID_LENGTH
 from attnctl.parameter_groups import ParameterGroup
 from attnctl.units import quantity
 from attnctl.values import Scalar, SpecError, comma_join, convert, did_you_mean, divisors, format_value
@@ -40,9 +39,6 @@ _OWN_VERSION = re.compile(r"ast:[0-9a-f]+")
 
 LOOP_VERSION = 1
 """Version of the training loop and its data order; raised when they change the results."""
-
-ID_LENGTH = 16
-"""Hexadecimal digits of a run's id; commands take any unique prefix."""
 
 
 def recipe_field(
@@ -381,19 +377,29 @@ class RunSpec:
     @cached_property
     def id(self) -> str:
         """The run's id: SHA-256 of the canonical JSON, its first 16 hexadecimal digits."""
-        return _digest(self)
+        return identity.digest(self.canonical())
 
     def canonical(self) -> str:
         """The JSON text that is hashed: sorted keys, without fields at their neutral value."""
-        document = self.to_json()
-        for name in ("init", "model"):
-            if not document[name]:
-                del document[name]
-        for name in ("model", "recipe"):
-            if not document["versions"][name]:
-                del document["versions"][name]
-        before, after = ({name: document[name] for name in document if test(name, "recipe")} for test in (lt, gt))
-        return f'{_canonical(before)[:-1]},"recipe":{_recipe_text(self.recipe)},{_canonical(after)[1:]}'
+        after = identity.after_seed(vars(self.versions))
+        return f"{self._before_seed(self.init)}{identity.canonical(self.seed)}{after}"
+
+    def _before_seed(self, init: str) -> str:
+        """The beginning of the hashed text, with these initial weights."""
+        values = {name: getattr(self, name) for name in ("backbone", "dataset", "module", "placement")}
+        optional = {"data": self.data, "init": init, "model": self.model}
+        values |= {name: value for name, value in optional.items() if value}
+        values["hyperparameters"] = dict(self.hyperparameters)
+        return identity.before_seed(values, _recipe_text(self.recipe))
+
+    def with_seeds(self, seeds: Sequence[int]) -> list[RunSpec]:
+        """The same run with each of these seeds."""
+        values = {name: getattr(self, name) for name in _spec_fields()}
+        specs = [RunSpec(**(values | {"seed": seed})) for seed in seeds]
+        ids = identity.digests(self._before_seed(self.init), seeds, identity.after_seed(vars(self.versions)))
+        for spec, run_id in zip(specs, ids, strict=True):
+            vars(spec)["id"] = run_id  # where the cached property keeps it
+        return specs
 
     @property
     def base(self) -> str | None:
@@ -445,18 +451,14 @@ class RunSpec:
     @cached_property
     def family(self) -> str:
         """A hash that is equal for the runs of one table cell, whatever their seeds and code versions."""
-        return _digest(self._without_seed(self.init))
+        return identity.digest(f"{self._before_seed(self.init)}{identity.WITHOUT_SEED}")
 
     @property
     def lineage(self) -> str:
         """As `family`, also where the run of each seed starts from another run, which has that seed."""
         if self.origin is None:
             return self.family
-        return _digest(self._without_seed(f"run:{self.origin.lineage}"))
-
-    def _without_seed(self, init: str) -> RunSpec:
-        versions = Versions(module="", backbone=0, placement=0, dataset=0, loop=0)
-        return dataclasses.replace(self, seed=0, versions=versions, init=init, origin=None)
+        return identity.digest(f"{self._before_seed(f'run:{self.origin.lineage}')}{identity.WITHOUT_SEED}")
 
     def label(self) -> str:
         """The module and its hyperparameters, such as `ela kernel=5 groups=c`."""
@@ -539,16 +541,9 @@ def _check_code(spec: RunSpec) -> None:
             raise ValueError(f"recipe's version is {spec.versions.recipe!r:.80}")
 
 
-def _digest(spec: RunSpec) -> str:
-    return hashlib.sha256(spec.canonical().encode()).hexdigest()[:ID_LENGTH]
-
-
 @cache
 def _spec_fields() -> tuple[str, ...]:
     return tuple(item.name for item in fields(RunSpec))
-
-
-_canonical = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=False).encode
 
 
 _RECIPES = 1 << 10
@@ -569,7 +564,7 @@ def _recipe_text(recipe: Recipe) -> str:
     values = {
         name: value for name, value in vars(recipe).items() if value != declared[name].metadata.get("neutral", _NEVER)
     }
-    text = _canonical(values)
+    text = identity.canonical(values)
     if len(_TEXT_OF) >= _RECIPES:
         _TEXT_OF.clear()
     _TEXT_OF[id(recipe)] = recipe, text

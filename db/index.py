@@ -30,7 +30,7 @@ _MAY_RETURN = json.dumps([State.PREEMPTED, State.NODE_FAILURE, State.TIMEOUT, St
 _ACTIVE = json.dumps([state for state in State if state.active and state is not State.WAITING])
 
 # Only names of our own are put into these texts; all values are variables.
-_NAMED = "WHERE :ids IS NULL OR id IN (SELECT value FROM json_each(:ids))"
+_NAMED = "WHERE (:ids IS NULL OR id IN (SELECT value FROM json_each(:ids)))"
 _SOME = f"run IN (SELECT number FROM run {_NAMED})"  # noqa: S608
 _RUNS = f"SELECT number, {', '.join(COLUMNS)} FROM run {_NAMED}"  # noqa: S608
 _NAMES = "SELECT DISTINCT name FROM result ORDER BY name"
@@ -220,6 +220,15 @@ class Index:
         with self.guarded() as store:
             runs = refresh.unchanged(store.connection, self.workspace, ids)
         return self.states(list(runs))
+
+    def proven(self, ids: Collection[str]) -> dict[str, Verdict]:
+        """The states of these runs right after a refresh of them, as far as their folders prove them.
+
+        Of a run that was never submitted, has a damaged file, or was changed since it was completed, nothing is here.
+        """
+        query = f"SELECT id FROM run {_NAMED} AND final = 0 AND problem IS NULL AND state != :new"  # noqa: S608
+        read = {run for (run,) in self._rows(query, {"ids": _listed(ids), "new": State.NEW})}
+        return self.states(list(read)) | self.settled(set(ids) - read)
 
     def runs(self, ids: Sequence[str] | None = None) -> list[RunRow]:
         """These runs, in the order given, without what is not known; or all, in the order of their ids."""

@@ -32,7 +32,14 @@ def canonical(name: str) -> str:
     """The canonical name of a backbone that has aliases; the key of a user's backbone."""
     if plugins.is_own(name):
         return plugins.backbone(name).key
-    return next((row for row, values in read("backbones.toml").items() if values.get("also") == name), name)
+    return _aliases().get(name, name)
+
+
+@cache
+def _aliases() -> dict[str, str]:
+    """Alias -> canonical name; of two rows with the same alias, the first."""
+    rows = read("backbones.toml").items()
+    return {values["also"]: row for row, values in reversed(rows) if "also" in values}
 
 
 def origin(name: str) -> str:

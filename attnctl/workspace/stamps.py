@@ -54,9 +54,15 @@ def _names(folder: str) -> list[str]:
 
 
 def unchanged(folder: str, stamp: str) -> bool:
-    """Whether the files in a run's folder are as they were when it got this stamp."""
-    lines = (line.partition("\t") for line in stamp.split("\n"))
-    return stamp != "" and all(_state(f"{folder}/{path}") == state for path, _, state in lines)
+    """Whether the files in a run's folder are as they were when it got this stamp.
+
+    What was not there is not looked for: the time of its folder, which is in the stamp too, tells of a new file.
+    """
+    for line in stamp.split("\n"):
+        path, _, state = line.partition("\t")
+        if state != _GONE and _state(f"{folder}/{path}") != state:
+            return False
+    return stamp != ""
 
 
 def growing(stamp: str, now: float) -> str:

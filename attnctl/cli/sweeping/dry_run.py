@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -92,9 +92,10 @@ def show(
         )
         return
     _table(planned, selected)
-    for words in dict.fromkeys(words for item in planned for words in effective_hyperparameters(item.spec)):
+    cells = _one_of_each_cell(planned)
+    for words in dict.fromkeys(words for spec in cells for words in effective_hyperparameters(spec)):
         output.prose(words)
-    for words in filter(None, dict.fromkeys(warn_frozen_untrained_norms(item.spec) for item in planned)):
+    for words in filter(None, dict.fromkeys(map(warn_frozen_untrained_norms, cells))):
         output.prose(words)
     for words in what_loads.notes([item.spec for item in planned], loads):
         output.prose(words)
@@ -135,6 +136,15 @@ def show(
     if places.words:
         output.prose(places.words)
     output.line("Dry run: nothing was written.")
+
+
+def _one_of_each_cell(planned: Sequence[Planned]) -> list[RunSpec]:
+    """The first of the runs that differ in nothing but their seed and what of their recipe leaves the norms alone."""
+    cells: dict[tuple[Hashable, ...], RunSpec] = {}
+    for spec in (item.spec for item in planned):
+        network = (spec.module, spec.model, spec.backbone, spec.placement, spec.versions, spec.init)
+        cells.setdefault((*network, repr(spec.hyperparameters), spec.recipe.norms), spec)
+    return list(cells.values())
 
 
 def _idle_rules(config: Config, destination: Destination, planned: Sequence[Planned]) -> list[ResourceRule]:

@@ -208,21 +208,23 @@ def _failed_nodes(planned: Sequence[Planned]) -> tuple[str, ...]:
 
 def _current(config: Config, specs: Sequence[RunSpec], *, retry_failed: bool) -> list[Planned]:
     """The plan, after querying the scheduler for runs that seem active, or that SLURM may have started again."""
-    planned = plan(config.workspace, specs, retry_failed=retry_failed)
-    asked = {Action.QUEUED, Action.CONTINUES, Action.RETRIED}
-    active = {item.spec.id for item in planned if item.action in asked}
+    there = {spec.id for spec in specs} & set(config.workspace.run_ids())
+    if not there:
+        return plan(config.workspace, specs, retry_failed=retry_failed)
+    with context.index() as index:
+        index.refresh(there)
+        planned = plan(config.workspace, specs, retry_failed=retry_failed, known=index.proven(there))
+        asked = {Action.QUEUED, Action.CONTINUES, Action.RETRIED}
+        active = {item.spec.id for item in planned if item.action in asked}
+        placed = [item for item in index.placed() if item.run in active]
     if not active:
         return planned
     from attnctl.jobs.slurm.observe import observe
 
-    with context.index() as index:
-        index.refresh(active)
-        placed = [item for item in index.placed() if item.run in active]
     words, changed = observe(config.workspace, placed)
     if words:
         output.note(words)
-    ended = active - {item.run for item in placed}  # since the plan was made
-    return planned_again(config.workspace, planned, changed | ended, retry_failed=retry_failed)
+    return planned_again(config.workspace, planned, changed, retry_failed=retry_failed)
 
 
 def submit(
@@ -375,7 +377,7 @@ def _end(
 ) -> int:
     """Print the result and the next command; the exit code."""
     now = list(planned)
-    if ended or order.as_json:
+    if (ended or order.as_json) and (jobs or order.wait):  # else nothing has happened since the plan
         rest = {item.spec.id for item in planned if item.action is not Action.DONE}
         now = planned_again(config.workspace, planned, rest, retry_failed=False)
     failed = [item for item in now if item.verdict is not None and item.verdict.state.unsuccessful] if ended else []

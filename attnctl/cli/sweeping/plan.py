@@ -46,20 +46,30 @@ class Planned:
         return f"{self.verdict.state}: {self.verdict.reason}" if self.verdict.reason else str(self.verdict.state)
 
 
-def plan(workspace: Workspace, specs: Sequence[RunSpec], *, retry_failed: bool) -> list[Planned]:
+def plan(
+    workspace: Workspace,
+    specs: Sequence[RunSpec],
+    *,
+    retry_failed: bool,
+    known: Mapping[str, Verdict] | None = None,
+) -> list[Planned]:
     """The plan, in the order of the request.
 
     The index spares reading a run whose folder has not changed since; it is taken as it is, and never made.
+    known: what a refreshed index proves, if the caller has one.
     """
+    if not specs:
+        return []
     from attnctl.lifecycle.evidence import newest_verdict
     from attnctl.workspace import submissions
 
     there = set(workspace.run_ids())
-    known = _settled(workspace, [spec.id for spec in specs if spec.id in there])
+    if known is None:
+        known = _settled(workspace, [spec.id for spec in specs if spec.id in there])
     head_of = submissions.cached_heads(workspace)
     planned = []
     for spec in specs:
-        verdict = known.get(spec.id)
+        verdict = known.get(spec.id) if spec.id in there else None
         if verdict is None and spec.id in there:
             verdict = newest_verdict(workspace, spec.id, head_of)
         planned.append(Planned(spec, _action(verdict, retry_failed=retry_failed), verdict))

@@ -283,6 +283,8 @@ def _some(names: Sequence[str]) -> str:
 def _probed(expansion: Expansion) -> Expansion:
     """The grid without the cells whose user-defined module or backbone does not work."""
     wrong = probe.check(expansion.specs)
+    if not wrong:
+        return expansion
     labels = {
         spec.id: f"{spec.label()} {spec.network} {spec.dataset} {spec.placement}".rstrip() for spec in expansion.specs
     }

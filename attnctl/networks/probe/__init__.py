@@ -21,7 +21,8 @@ _FIRST, _EACH = 120.0, 20.0
 
 def check(specs: Sequence[RunSpec]) -> Mapping[str, str]:
     """Run id -> error message, for runs whose code from a user or a package does not work."""
-    keys = {spec.id: _key(spec) for spec in specs if _foreign(spec)}
+    foreign = {versions for versions, spec in {spec.versions: spec for spec in specs}.items() if _foreign(spec)}
+    keys = {spec.id: _key(spec) for spec in specs if spec.versions in foreign}
     representatives = {key: spec for spec in reversed(specs) if (key := keys.get(spec.id)) is not None}
     unknown = {key: spec for key, spec in representatives.items() if user_cache.read(_KIND, key) is None}
     problems = _run(unknown) if unknown else {}
