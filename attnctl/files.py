@@ -44,29 +44,42 @@ _OF_ANOTHER_USER = "this folder belongs to another user"
 NO_SPACE = {errno.ENOSPC, errno.EDQUOT}
 """The disk is full, or a quota is exceeded."""
 _END = 1 << 14
+_BLOCK = 1 << 16
 _UNWRITABLE = {*NO_SPACE, errno.EACCES, errno.EPERM, errno.EROFS}
 
 
 def open_regular(path: Path, *, follow: bool = True) -> io.BufferedReader:
-    """Open a file for reading if it is a regular one. Raises OSError, for any other kind of file too.
+    """Open a file for reading if it is a regular one. Raises OSError, for any other kind of file too."""
+    return os.fdopen(_open_regular(path, follow=follow)[0], "rb")
+
+
+def read_regular(path: Path | str, *, follow: bool = True) -> bytes:
+    """The content of a regular file. Raises OSError, for any other kind of file too."""
+    descriptor, size = _open_regular(path, follow=follow)
+    try:
+        parts = []
+        while part := os.read(descriptor, max(size, _BLOCK)):  # without a buffer: thousands of small files are read
+            parts.append(part)
+        return b"".join(parts)
+    finally:
+        os.close(descriptor)
+
+
+def _open_regular(path: Path | str, *, follow: bool) -> tuple[int, int]:
+    """The descriptor of a regular file, and its size in bytes. Raises OSError, for any other kind of file too.
 
     A FIFO would block the caller, and a device may never end, so neither is opened; the second check is for a file that
     was exchanged between the two calls. follow: a symbolic link to a regular file is opened too.
     """
-    _check_regular(path.stat() if follow else path.lstat(), path)
+    _check_regular(os.stat(path) if follow else os.lstat(path), path)  # noqa: PTH116 - `path` may be a text
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | (0 if follow else os.O_NOFOLLOW))
     try:
-        _check_regular(os.fstat(descriptor), path)
+        status = os.fstat(descriptor)
+        _check_regular(status, path)
     except BaseException:
         os.close(descriptor)
         raise
-    return os.fdopen(descriptor, "rb")
-
-
-def read_regular(path: Path, *, follow: bool = True) -> bytes:
-    """The content of a regular file. Raises OSError, for any other kind of file too."""
-    with open_regular(path, follow=follow) as stream:
-        return stream.read()
+    return descriptor, status.st_size
 
 
 def read_end(path: Path) -> bytes:
@@ -89,12 +102,13 @@ def is_file_name(text: str) -> bool:
     return text[:1] not in {"", "."} and not {"/", "\0"} & set(text) and len(os.fsencode(text)) <= _LONGEST_NAME
 
 
-def _check_regular(status: os.stat_result, path: Path) -> None:
+def _check_regular(status: os.stat_result, path: Path | str) -> None:
+    if stat.S_ISREG(status.st_mode):
+        return
     if stat.S_ISDIR(status.st_mode):
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
-    if not stat.S_ISREG(status.st_mode):
-        kind = "a symbolic link" if stat.S_ISLNK(status.st_mode) else "not a regular file"
-        raise OSError(errno.EINVAL, f"this is {kind}", str(path))
+    kind = "a symbolic link" if stat.S_ISLNK(status.st_mode) else "not a regular file"
+    raise OSError(errno.EINVAL, f"this is {kind}", str(path))
 
 
 def write_atomic(path: Path, data: bytes, *, durable: bool = False, mode: int | None = None) -> None:

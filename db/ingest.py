@@ -15,13 +15,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from attnctl.db import spec_rows
 from attnctl.db.rows import verdict_of
 from attnctl.db.store import Store
 from attnctl.lifecycle import results
 from attnctl.lifecycle.results import Results
 from attnctl.lifecycle.run_reader import MACHINE, Facts, Token, judge, read_run
 from attnctl.lifecycle.state import ABSENT, UNSEEN, State, Verdict, requested, world
-from attnctl.spec import RunSpec
 from attnctl.values import format_value
 from attnctl.workspace import stamps
 from attnctl.workspace.events import COLUMNS, Log, Replaced, Summary
@@ -39,12 +39,6 @@ MANY = 100_000
 _METRIC = """
     INSERT OR REPLACE INTO metric (run, step, name, attempt, incarnation, epoch, value) VALUES (?, ?, ?, ?, ?, ?, ?)"""
 _LISTED = "(SELECT value FROM json_each(?))"
-
-_SPEC_COLUMNS = (
-    *("module", "label", "model", "backbone", "placement", "dataset", "versions", "seed", "init"),
-    *("family", "lineage"),
-)
-"""The columns of `run` that a run's spec alone decides."""
 
 
 @dataclass
@@ -132,7 +126,7 @@ def _ingest_run(connection: sqlite3.Connection, workspace: Workspace, indexed: I
     ]
     _add_log(connection, indexed, batch, before, devices)
     if facts.spec is not None:
-        batch.rows["spec"].append({"run": indexed.number, **_recipe_row(facts.spec)})
+        batch.rows["spec"].append({"run": indexed.number, **spec_rows.recipe_row(facts.spec)})
         batch.rows["hyperparameter"] += [
             {"run": indexed.number, "name": name, "value": format_value(value)}
             for name, value in facts.spec.hyperparameters
@@ -248,7 +242,7 @@ def _run_row(indexed: IndexedRun, verdict: Verdict) -> dict[str, Any]:
     return {
         "number": indexed.number,
         "id": indexed.id,
-        **_spec_columns(indexed),
+        **(spec_rows.known_columns(indexed.row) if facts.described else spec_rows.columns(facts.spec)),
         "state": str(verdict.state),
         "reason": verdict.reason,
         "since": verdict.since,
@@ -269,42 +263,6 @@ def _run_row(indexed: IndexedRun, verdict: Verdict) -> dict[str, Any]:
         **{name: latest.get(name) for name in ("step", "steps", "images_per_s", "params", "macs", "device")},
         "node": verdict.node or latest.get("node"),
     }
-
-
-def _spec_columns(indexed: IndexedRun) -> dict[str, Any]:
-    spec = indexed.facts.spec
-    if indexed.facts.described:
-        return {name: indexed.row[name] for name in _SPEC_COLUMNS}
-    if spec is None:
-        return dict.fromkeys(("module", "label", "backbone", "dataset"), "?") | {
-            "model": "",
-            "placement": "",
-            "versions": "",
-            "seed": 0,
-            "init": "",
-            "family": "",
-            "lineage": "",
-        }
-    return {
-        **{
-            name: getattr(spec, name)
-            for name in ("module", "model", "backbone", "placement", "dataset", "seed", "init")
-        },
-        "label": spec.label(),
-        "family": spec.family,
-        "lineage": spec.lineage,
-        "versions": ", ".join(f"{name} {value}" for name, value in _versions(spec)),
-    }
-
-
-def _versions(spec: RunSpec) -> Iterator[tuple[str, int | str]]:
-    """The versions by part; a classifier has no model, and most recipes no user's file."""
-    return ((name, value) for name, value in vars(spec.versions).items() if name not in {"model", "recipe"} or value)
-
-
-def _recipe_row(spec: RunSpec) -> dict[str, Any]:
-    recipe = {name: int(value) if isinstance(value, bool) else value for name, value in vars(spec.recipe).items()}
-    return {**recipe, "text": json.dumps(spec.to_json(), sort_keys=True)}
 
 
 def _attempt_row(number: int, attempt: int, request: Request) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from attnctl.files import open_regular
 from attnctl.lifecycle import state
 from attnctl.lifecycle.state import ABSENT, UNSEEN, Evidence, State, Verdict, decide, world
 from attnctl.units import ago
-from attnctl.workspace import submissions, waiting
+from attnctl.workspace import requests, submissions, waiting
 from attnctl.workspace.layout import Attempt, Guard, Incarnation, Workspace, skip_unreadable
 from attnctl.workspace.records import Cancel, Request
 from attnctl.workspace.submissions import HeadOf, Submitted
@@ -90,7 +90,7 @@ def newest_verdict(workspace: Workspace, run_id: str, head_of: HeadOf | None = N
 def newest_attempt(workspace: Workspace, run_id: str, head_of: HeadOf) -> tuple[int, Verdict | None]:
     """The number of a run's newest attempt and its state; 0 and None without attempts. Raises RecordError."""
     for attempt in reversed(workspace.run(run_id).attempts()):
-        request = Request.read(attempt.request)
+        request = requests.read(attempt)
         if request is not None:
             return attempt.number, verdict(attempt, request, head_of)
     return 0, None

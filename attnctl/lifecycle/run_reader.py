@@ -5,8 +5,7 @@ An unreadable file does not stop the reader: its error message is collected and 
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
@@ -14,7 +13,7 @@ from typing import Any
 from attnctl.lifecycle import evidence
 from attnctl.lifecycle.state import State, Verdict, decide
 from attnctl.spec import RunSpec
-from attnctl.workspace import events
+from attnctl.workspace import events, requests
 from attnctl.workspace.events import Evaluation, Log, Summary
 from attnctl.workspace.layout import Attempt, Incarnation, RunDir, Workspace
 from attnctl.workspace.records import RecordError, Request
@@ -63,15 +62,23 @@ class Facts:
         return {token: log.summary.device or "" for token, log in self.logs.items()}
 
 
-@contextlib.contextmanager
-def _noting(facts: Facts) -> Iterator[None]:
-    """Collect the error message of an unreadable file instead of raising it."""
-    try:
-        yield
-    except RecordError as error:
-        facts.problems.append(str(error))
-    except OSError as error:
-        facts.problems.append(f"{error.filename}: {error.strerror}")
+class _Noting:
+    """Collects the error message of an unreadable file instead of raising it; a class, since it guards each file."""
+
+    def __init__(self, facts: Facts) -> None:
+        self._facts = facts
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> bool:
+        if isinstance(error, RecordError):
+            self._facts.problems.append(str(error))
+        elif isinstance(error, OSError):
+            self._facts.problems.append(f"{error.filename}: {error.strerror}")
+        else:
+            return False
+        return True
 
 
 def read_run(run: RunDir, facts: Facts) -> Facts | None:
@@ -80,7 +87,7 @@ def read_run(run: RunDir, facts: Facts) -> Facts | None:
     facts: what was read before; it is changed in place and returned.
     """
     if facts.spec is None and not facts.described:
-        with _noting(facts):
+        with _Noting(facts):
             if not run.spec.exists():
                 return None
             facts.spec = run.read_spec()
@@ -91,18 +98,18 @@ def read_run(run: RunDir, facts: Facts) -> Facts | None:
 
 def _read_attempt(attempt: Attempt, facts: Facts) -> None:
     if attempt.number not in facts.requests:
-        with _noting(facts):
-            request = Request.read(attempt.request)
+        with _Noting(facts):
+            request = requests.read(attempt)
             if request is None:
                 return  # the command that created the folder has not written the request yet
             facts.requests[attempt.number] = request
     for incarnation in attempt.incarnations():
         log = facts.logs.setdefault(incarnation.token, Log())
-        with _noting(facts):
+        with _Noting(facts):
             for evaluations in events.read(incarnation.events, log):
                 facts.fresh += [(incarnation.token, evaluation) for evaluation in evaluations]
         if not log.machine:
-            with _noting(facts):
+            with _Noting(facts):
                 log.machine = _machine(incarnation)
 
 
@@ -126,7 +133,7 @@ def judge(run: RunDir, facts: Facts, submissions: Mapping[str, Submitted]) -> Ve
     number = facts.newest
     newest = _judge_attempt(run, facts, submissions, number) if number is not None else None
     if run.root is not None:
-        with _noting(facts):
+        with _Noting(facts):
             newest = evidence.with_waiting(Workspace(run.root, run.path.parent), run.id, number or 0, newest)
     if newest is None:
         reason = facts.problems[0] if facts.problems else "it was never submitted"
@@ -140,7 +147,7 @@ def _judge_attempt(run: RunDir, facts: Facts, submissions: Mapping[str, Submitte
     start = attempt.incarnation(facts.token[1]) if facts.token is not None else None
     summary = facts.logs[facts.token].summary if facts.token is not None else Summary()
     submitted = submissions.get(request.tag)
-    verdict = decide(evidence.gather(attempt, request, submitted, start, summary.started, partial(_noting, facts)))
+    verdict = decide(evidence.gather(attempt, request, submitted, start, summary.started, partial(_Noting, facts)))
     if facts.problems and not verdict.reason:
         return replace(verdict, reason=facts.problems[0])
     if summary.lost and verdict.state is State.RUNNING and not verdict.reason:

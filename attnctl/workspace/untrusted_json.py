@@ -8,11 +8,11 @@ from __future__ import annotations
 import contextlib
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import fields, is_dataclass
 from functools import cache
 from pathlib import Path
-from types import NoneType, UnionType
+from types import UnionType
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from attnctl.files import read_regular
@@ -21,6 +21,8 @@ T = TypeVar("T")
 
 DEEPEST = 64
 """Largest nesting depth of a document. Ours have six levels; recursive code fails at a few hundred."""
+
+Test = Callable[[Any], bool]
 
 _NESTING = frozenset({dict, list})
 LARGEST = float(1 << 53)
@@ -54,7 +56,7 @@ def loads_object(data: bytes | str) -> dict[str, Any]:
     document = loads(data)
     if not isinstance(document, dict):
         raise ValueError("it is not a JSON object")
-    if not _is_shallow(document):
+    if not (_opens_few(data) or _is_shallow(document)):
         raise ValueError("it is nested too deep")
     return document
 
@@ -66,6 +68,13 @@ def read_object(path: Path) -> dict[str, Any] | None:
         return loads_object(data) if data is not None else None
     except ValueError as error:
         raise RecordError(f"{path} cannot be read as JSON: {error}") from error
+
+
+def _opens_few(data: bytes | str) -> bool:
+    """Whether a text has so few opening brackets that its value cannot be nested too deep, as most have."""
+    if isinstance(data, str):
+        return data.count("{") + data.count("[") <= DEEPEST
+    return data.count(b"{") + data.count(b"[") <= DEEPEST  # in UTF-16 too each bracket has one such byte
 
 
 def _is_shallow(document: dict[str, Any]) -> bool:
@@ -126,12 +135,12 @@ def _dataclass(kind: Any, value: Any, name: str, largest: float) -> Any:
     if not isinstance(value, dict):
         raise ValueError(f"{name} is {value!r:.80}")
     found = {}
-    for key, (hint, plain) in _fields(kind).items():  # few calls: a workspace has thousands of records
+    for key, (hint, test) in _fields(kind, largest).items():  # few calls: a workspace has thousands of records
         if key in value:
             item = value[key]
-            if not plain:
+            if test is None:
                 item = _decoded(hint, item, key, largest)
-            elif not fits(item, hint, largest):
+            elif not test(item):
                 raise ValueError(f"{key} is {item!r:.80}")
             found[key] = item
     try:
@@ -155,34 +164,50 @@ def _is_mapping(hint: Any) -> bool:
 
 
 @cache
-def _fields(kind: type) -> dict[str, tuple[Any, bool]]:
-    """The type of each field, and whether it is plain."""
+def _fields(kind: type, largest: float) -> dict[str, tuple[Any, Test | None]]:
+    """The type of each field, and its test if JSON already has values of this type."""
     hints = get_type_hints(kind)
-    return {field.name: (hints[field.name], _is_plain(hints[field.name])) for field in fields(kind)}
+    return {
+        item.name: (hint, _test(hint, largest) if _is_plain(hint) else None)
+        for item in fields(kind)
+        for hint in (hints[item.name],)
+    }
 
 
 def fits(value: Any, hint: Any, largest: float = LARGEST) -> bool:
     """Whether a JSON value has the type; integers fit 64 bits, floats are finite and at most `largest`."""
-    origin = get_origin(hint)
+    return _test(hint, largest)(value)
+
+
+@cache
+def _test(hint: Any, largest: float) -> Test:
+    """The test of `fits` for one type, made once."""
+    origin, members = get_origin(hint), get_args(hint)
     if hint is Any:
-        return True
+        return lambda _: True
     if origin is Literal:
-        return value in get_args(hint) and isinstance(value, str)
+        return lambda value: isinstance(value, str) and value in members
     if origin in {Union, UnionType}:
-        return any(fits(value, member, largest) for member in get_args(hint))
+        tests = [_test(member, largest) for member in members]
+        return lambda value: any(test(value) for test in tests)
     if origin is list:
-        return isinstance(value, list) and all(fits(item, get_args(hint)[0], largest) for item in value)
+        of_item = _test(members[0], largest)
+        return lambda value: isinstance(value, list) and all(map(of_item, value))
     if _is_mapping(hint):
-        return isinstance(value, dict) and all(fits(item, get_args(hint)[1], largest) for item in value.values())
-    if hint is int:
-        return type(value) is int and -(1 << 63) <= value < 1 << 63
+        of_value = _test(members[1], largest)
+        return lambda value: isinstance(value, dict) and all(map(of_value, value.values()))
     if hint is float:
-        return type(value) in {int, float} and abs(value) <= min(largest, sys.float_info.max)  # false for NaN
-    if hint is str:
-        return isinstance(value, str) and _encodable(value)
-    return value is None if hint is NoneType else isinstance(value, hint)
+        limit = min(largest, sys.float_info.max)
+        return lambda value: type(value) in {int, float} and abs(value) <= limit  # false for NaN
+    if hint is int or hint is str:
+        return _is_integer if hint is int else _is_text
+    return lambda value: isinstance(value, hint)
 
 
-def _encodable(text: str) -> bool:
-    """Whether a text can be stored: JSON allows a lone surrogate, but UTF-8 files and SQLite do not."""
-    return text.isascii() or not any("\ud800" <= char <= "\udfff" for char in text)
+def _is_integer(value: Any) -> bool:
+    return type(value) is int and -(1 << 63) <= value < 1 << 63
+
+
+def _is_text(value: Any) -> bool:
+    """Whether it is a text that can be stored: JSON allows a lone surrogate, but UTF-8 files and SQLite do not."""
+    return isinstance(value, str) and (value.isascii() or not any("\ud800" <= char <= "\udfff" for char in value))

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from attnctl import own_data, recipes
 from attnctl.grid import Axes, expand
-from attnctl.spec import Recipe, RunSpec, recipe_fields, recipe_from, recipe_value
+from attnctl.spec import Recipe, RunSpec, Versions, recipe_fields, recipe_from, recipe_value
 from attnctl.values import SpecError, format_value, split_list
 
 
@@ -38,6 +38,26 @@ def test_an_id_once_given_never_changes(run_id: str, axes: dict[str, Any]) -> No
     assert one(**axes).id == run_id
 
 
+SEVERAL: list[dict[str, Any]] = [
+    {},
+    {"modules": ("none",)},
+    {"models": ("fasterrcnn",), "datasets": ("digits-det",), "recipe": "digits-det", "backbones": ("resnet18",)},
+    {"init": "run:b442273118c4a2fc"},
+]
+
+
+@pytest.mark.parametrize("axes", SEVERAL)
+def test_the_runs_of_a_cell_have_the_ids_and_the_family_of_each_alone(axes: dict[str, Any]) -> None:
+    spec = one(**axes)
+    seeds = (3, 0, 2**32 - 1)
+    alone = [dataclasses.replace(spec, seed=seed) for seed in seeds]
+    assert spec.with_seeds(seeds) == alone
+    assert [item.id for item in spec.with_seeds(seeds)] == [item.id for item in alone]
+    without = dataclasses.replace(alone[0], seed=0, versions=Versions(**NO_VERSIONS))
+    assert {item.family for item in (*spec.with_seeds(seeds), *alone)} == {without.id}
+
+
+NO_VERSIONS: dict[str, Any] = {"module": "", "backbone": 0, "placement": 0, "dataset": 0, "loop": 0}
 DETECTOR = {"models": ("yolox_nano",), "backbones": ("cspdarknet_nano",), "datasets": ("digits-det",)}
 RENAMED: dict[str, dict[str, Any]] = {
     "ca": {"modules": ("ca",)},

@@ -56,6 +56,18 @@ def test_a_stamp_shows_each_change_of_what_a_state_depends_on(
     assert stamps.of(run) != stamp
 
 
+def test_a_first_report_of_the_scheduler_is_noticed(tmp_path: Path) -> None:
+    workspace, (spec,) = Workspace(tmp_path), written.specs()
+    written.submit(workspace, [spec])
+    written.finish(workspace, spec.id)
+    written.age(workspace)
+    run = workspace.run(spec.id)
+    stamp = stamps.of(run)
+    assert stamps.unchanged(str(run.path), stamp)
+    written.observe(workspace, spec.id, "COMPLETED")
+    assert not stamps.unchanged(str(run.path), stamp)
+
+
 @pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
 def test_the_stamp_of_a_run_that_trains_shows_each_change_but_that_its_newest_log_grows(
     change: Callable[[Workspace, RunDir], object], tmp_path: Path

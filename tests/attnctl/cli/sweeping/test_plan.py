@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import sqlite3
 from contextlib import closing
@@ -106,3 +107,27 @@ def test_only_the_named_runs_of_a_plan_are_read_again(tmp_path: Path) -> None:
         written.finish(workspace, spec.id)
     now = plan.planned_again(workspace, before, {specs[1].id}, retry_failed=False)
     assert [str(item.action) for item in now] == ["queued", "done"]
+
+
+def test_a_refreshed_index_proves_what_is_planned_but_for_runs_with_a_damaged_file_and_exchanged_ones(
+    tmp_path: Path,
+) -> None:
+    workspace, specs = Workspace(tmp_path), written.specs(seeds=tuple(map(str, range(6))))
+    done, failed, queued, damaged, exchanged, unsubmitted = specs
+    written.submit(workspace, specs[:-1])
+    for spec in (done, exchanged):
+        written.finish(workspace, spec.id)
+    written.leave(workspace, failed.id, "error", message="no")
+    write_atomic(workspace.run(damaged.id).attempt(1).incarnation(0).exit(0), b"{")
+    write_atomic(workspace.run(unsubmitted.id).spec, json.dumps(unsubmitted.to_json()).encode())
+    ids = [spec.id for spec in specs]
+    with open_index(workspace) as index:
+        index.refresh()
+        written.leave(workspace, exchanged.id, "error", message="no")
+        index.refresh(ids)
+        known = index.proven(ids)
+        assert index.proven([]) == {}
+    assert set(known) == {done.id, failed.id, queued.id}
+    planned = plan.plan(workspace, specs, retry_failed=False, known=known)
+    assert [str(item.action) for item in planned] == ["done", "failed", "queued", "queued", "failed", "new"]
+    assert planned == plan.plan(workspace, specs, retry_failed=False)
