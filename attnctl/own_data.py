@@ -13,6 +13,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
+from pathlib import Path
 
 from attnctl.units import quantity
 from attnctl.values import comma_join
@@ -59,6 +60,14 @@ def code_version(description: str) -> str:
     except (ValueError, AttributeError, RecursionError):  # an own data set's description is checked when it is used
         return ""
     return version if isinstance(version, str) else ""
+
+
+def may_be_recorded(folder: Path) -> bool:
+    """Whether the folder datasets/ of a workspace may hold records of users' own data sets."""
+    try:
+        return any(_SEPARATOR in path.name for path in folder.iterdir())
+    except OSError:
+        return False
 
 
 def _digest(description: str) -> str:

@@ -15,7 +15,6 @@ import json
 import logging
 import os
 from collections.abc import Iterable, Mapping
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -81,6 +80,8 @@ def digest_of(files: Iterable[Path]) -> str:
 
 def library_versions() -> dict[str, str]:
     """The versions of the libraries that build networks; empty for one that is not installed."""
+    from importlib import metadata  # takes 20 ms, and a command that only reads does not need it
+
     versions = dict.fromkeys(_LIBRARIES, "")
     for name in _LIBRARIES:
         with contextlib.suppress(metadata.PackageNotFoundError):

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from attnctl import ownership
+from attnctl import own_data, ownership
 from attnctl.files import GROUP_UMASK
 from attnctl.values import SpecError
 
@@ -55,7 +55,6 @@ def choose(workspace: str | None) -> None:
 
 def config(*, new: bool = False) -> Config:
     """The workspace and its settings. new: it may be about to be made. Raises ConfigError."""
-    from attnctl.datasets import own
     from attnctl.settings.config import ConfigError, find
 
     found = find(_CHOSEN.get(), Path.cwd(), os.environ)
@@ -66,7 +65,10 @@ def config(*, new: bool = False) -> Config:
         )
     if found.workspace.group:
         os.umask(GROUP_UMASK)
-    own.recorded(found.workspace.datasets)  # so that these data sets can be named
+    if own_data.may_be_recorded(found.workspace.datasets):
+        from attnctl.datasets import own  # takes 0.1 s, and most workspaces have none
+
+        own.recorded(found.workspace.datasets)  # so that these data sets can be named
     return found
 
 

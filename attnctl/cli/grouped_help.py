@@ -13,6 +13,7 @@ from typer.core import TyperCommand, TyperGroup
 
 from attnctl.cli import context
 from attnctl.cli.errors import Interrupted
+from attnctl.cli.plain_values import take_directly
 from attnctl.cli.value_names import name_values
 
 _OPTIONS = "Options"
@@ -20,6 +21,16 @@ _OPTIONS = "Options"
 
 class GroupedCommand(TyperCommand):
     """A command whose help names values in words, and whose plain help shows its options in their groups."""
+
+    def __init__(self, *words: Any, **settings: Any) -> None:
+        super().__init__(*words, **settings)
+        take_directly(self.params)
+
+    def get_help_option(self, ctx: Any) -> Any:
+        """The option --help."""
+        option = super().get_help_option(ctx)
+        take_directly([option] if option is not None else [])
+        return option
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
         """Write the help, with colours where they are wanted."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import itertools
 import re
-import secrets
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -64,6 +63,8 @@ def record(
     base = f"{re.sub(r'[^A-Za-z0-9._+-]+', '-', what)[:60].strip('-.')}-{time.strftime('%Y%m%d-%H%M%S')}"
     unique = base
     while not _create(workspace, unique, runs, command, part, search):
+        import secrets  # takes 5 ms, and few commands name a sweep
+
         unique = f"{base}-{secrets.token_hex(2)}"
     return unique
 

@@ -10,8 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, get_type_hints
 
-from attnctl import datasets, lines, own_data, ownership
-from attnctl.datasets import own
+from attnctl import lines, own_data, ownership
 from attnctl.files import open_regular, read_regular
 from attnctl.lifecycle.resume_policy import Rules
 from attnctl.settings import sbatch_options, srun_options, trust
@@ -44,6 +43,9 @@ FILE_NAME = "attnctl.toml"
 VARIABLE = "ATTNCTL_WORKSPACE"
 AUTO: Literal["auto"] = "auto"
 """The time limit that follows from the estimated time of the runs, or the runs per GPU that follow from measurement."""
+
+_DATA_KEYS = {"root", "stage", "stage_root"}
+"""The keys of [data] besides the names of data sets."""
 
 _SHOWN, _LONGEST = 3, 120
 """So many settings, and so many characters of each, are named in an error."""
@@ -176,6 +178,9 @@ class DataRoots:
 
     def folder(self, dataset: str) -> Path | None:
         """The folder of a data set; None for one that needs no files."""
+        from attnctl import datasets  # most commands need no data set, and their modules take 0.1 s
+        from attnctl.datasets import own
+
         described = datasets.describe(dataset)
         if described.is_own:
             return self.folders.get(own_data.stem(described.name)) or own.folder_of(described.name, self.records)
@@ -190,6 +195,8 @@ class DataRoots:
 
     def signature(self, dataset: str) -> str:
         """The signature of a user's folder when it was measured (`ImageFolder.signature`); empty if unknown."""
+        from attnctl.datasets import own
+
         record = own.read_record(self.records, dataset) if self.records is not None else None
         return record.signature if record is not None else ""
 
@@ -542,13 +549,9 @@ class _Reader(SectionReader):
         return Workspace(self.file.parent, roots.get("runs"), roots.get("checkpoints"), group)
 
     def _data(self, section: Mapping[str, Any]) -> DataRoots:
-        # Data sets of installed packages are looked up only if a key may be one of them.
-        built_in = set(section) <= {"root", "stage", "stage_root", *datasets.DATASETS}
-        names = datasets.DATASETS if built_in else datasets.names()
         records = Workspace(self.file.parent).datasets
-        on_disk = [name for name in names if datasets.describe(name).layout != "embedded"]
-        on_disk += [] if built_in else sorted({own_data.stem(name) for name in own.recorded(records)} - {*names})
-        self.check_keys(section, ("root", "stage", "stage_root", *on_disk), "data")
+        on_disk = _data_sets_on_disk(section, records) if set(section) - _DATA_KEYS else []
+        self.check_keys(section, (*sorted(_DATA_KEYS), *on_disk), "data")
         root = self.path(section["root"], "data", "root") if "root" in section else self.file.parent / "data"
         folders = {name: self.path(section[name], "data", name) for name in on_disk if name in section}
         below = self.path(section["stage_root"], "data", "stage_root") if "stage_root" in section else None
@@ -565,6 +568,17 @@ class _Reader(SectionReader):
             if not isinstance(value, str | int | float | bool):
                 raise self.error("defaults", key, "must be a text, a number, true or false")
         return dict(section)
+
+
+def _data_sets_on_disk(section: Mapping[str, Any], records: Path) -> list[str]:
+    """The data sets whose folders can be set: of installed packages and users only if a key may be one of them."""
+    from attnctl import datasets
+    from attnctl.datasets import own
+
+    built_in = set(section) - _DATA_KEYS <= {*datasets.DATASETS}
+    names = datasets.DATASETS if built_in else datasets.names()
+    on_disk = [name for name in names if datasets.describe(name).layout != "embedded"]
+    return on_disk + ([] if built_in else sorted({own_data.stem(name) for name in own.recorded(records)} - {*names}))
 
 
 @dataclass(frozen=True)

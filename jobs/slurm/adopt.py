@@ -14,8 +14,6 @@ import time
 from collections.abc import Iterable
 from pathlib import Path
 
-import psutil
-
 from attnctl.files import read_regular
 from attnctl.jobs.slurm import configuration, queries
 from attnctl.jobs.slurm.configuration import Limits
@@ -140,6 +138,8 @@ def processes_hidden() -> bool:
 
 def alive(pid: int, before: float) -> bool:
     """Whether the process that had this id at time `before` (Unix seconds) still runs on this machine."""
+    import psutil  # takes 15 ms, and where SLURM runs the jobs nothing is asked of this machine
+
     try:
         process = psutil.Process(pid)
         # 2 s: the clock may have been adjusted meanwhile; the kernel does not reuse an id that soon.

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from attnctl import own_data
@@ -45,3 +47,11 @@ def test_data_sets_of_one_name_are_told_apart() -> None:
 )
 def test_the_code_of_a_data_set_has_a_version(description: str, version: str) -> None:
     assert own_data.code_version(description) == version
+
+
+def test_a_folder_may_hold_records_only_where_a_name_has_a_hash(tmp_path: Path) -> None:
+    assert not own_data.may_be_recorded(tmp_path / "gone")
+    (tmp_path / "notes.txt").touch()
+    assert not own_data.may_be_recorded(tmp_path)
+    (tmp_path / "flowers@1f0c9a3b7e.json").touch()
+    assert own_data.may_be_recorded(tmp_path)

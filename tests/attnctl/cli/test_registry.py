@@ -102,6 +102,15 @@ def test_planning_status_and_report_run_without_torch(words: list[str], tmp_path
     assert not imported([word.replace("{run}", run) for word in words], root, expected) & _HEAVY
 
 
+@pytest.mark.parametrize(
+    "words", [["status"], ["status", "first", "--module", "ela"], ["show", "{run}"], ["why", "{run}"]]
+)
+def test_a_command_that_shows_runs_converts_no_value_by_pydantic(words: list[str], tmp_path: Path) -> None:
+    root = workspace_with_a_run(tmp_path)
+    run = next((root / "runs").iterdir()).name
+    assert not imported([word.replace("{run}", run) for word in words], root) & {"pydantic"}
+
+
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.name)
 def test_the_command_list_shows_the_docstrings_summary(command: Command, capsys: pytest.CaptureFixture[str]) -> None:
     module = import_module(command.import_name)
