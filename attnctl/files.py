@@ -50,12 +50,12 @@ _UNWRITABLE = {*NO_SPACE, errno.EACCES, errno.EPERM, errno.EROFS}
 
 def open_regular(path: Path, *, follow: bool = True) -> io.BufferedReader:
     """Open a file for reading if it is a regular one. Raises OSError, for any other kind of file too."""
-    return os.fdopen(_open_regular(path, follow=follow)[0], "rb")
+    return os.fdopen(regular_descriptor(path, follow=follow)[0], "rb")
 
 
 def read_regular(path: Path | str, *, follow: bool = True) -> bytes:
     """The content of a regular file. Raises OSError, for any other kind of file too."""
-    descriptor, size = _open_regular(path, follow=follow)
+    descriptor, size = regular_descriptor(path, follow=follow)
     try:
         parts = []
         while part := os.read(descriptor, max(size, _BLOCK)):  # without a buffer: thousands of small files are read
@@ -65,8 +65,8 @@ def read_regular(path: Path | str, *, follow: bool = True) -> bytes:
         os.close(descriptor)
 
 
-def _open_regular(path: Path | str, *, follow: bool) -> tuple[int, int]:
-    """The descriptor of a regular file, and its size in bytes. Raises OSError, for any other kind of file too.
+def regular_descriptor(path: Path | str, *, follow: bool = True) -> tuple[int, int]:
+    """The descriptor of a regular file, which the caller closes, and its size in bytes. Raises OSError, for any other kind of file too.
 
     A FIFO would block the caller, and a device may never end, so neither is opened; the second check is for a file that
     was exchanged between the two calls. follow: a symbolic link to a regular file is opened too.

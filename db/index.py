@@ -70,7 +70,7 @@ _HISTORIES = """
             AND (later.attempt, later.incarnation) > (m.attempt, m.incarnation))
     ORDER BY run.id, m.step, m.name"""
 _PLACED = """
-    SELECT id, attempt, tag, place, job_id, created FROM run
+    SELECT id, attempt, tag, place, job_id, created, observed FROM run LEFT JOIN stamp ON stamp.run = number
     WHERE final = 0 AND attempt IS NOT NULL AND (
         state IN (SELECT value FROM json_each(:active))
         OR state IN (SELECT value FROM json_each(:returning)) AND since > :since)
@@ -197,8 +197,8 @@ class Index:
         """The newest attempts of the runs that the scheduler should be asked about: under way, or just interrupted."""
         rows = self._rows(_PLACED, {"active": _ACTIVE, "returning": _MAY_RETURN, "since": time.time() - RECALL})
         return [
-            Placed(run=run, attempt=attempt, tag=tag, where=where, job_id=job_id, created=created)
-            for run, attempt, tag, where, job_id, created in rows
+            Placed(run=run, attempt=attempt, tag=tag, where=where, job_id=job_id, created=created, observed=observed)
+            for run, attempt, tag, where, job_id, created, observed in rows
         ]
 
     def further_attempts(self, ids: Sequence[str]) -> int:

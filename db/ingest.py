@@ -27,7 +27,7 @@ from attnctl.workspace import stamps
 from attnctl.workspace.events import COLUMNS, Log, Replaced, Summary
 from attnctl.workspace.events import read as read_log
 from attnctl.workspace.layout import RunDir, Workspace
-from attnctl.workspace.records import Request
+from attnctl.workspace.records import Observed, Request
 from attnctl.workspace.submissions import Submitted, job_of_task
 
 CHUNK = 128
@@ -68,8 +68,11 @@ class Batch:
     rows: dict[str, list[dict[str, Any]]] = field(default_factory=lambda: defaultdict(list))
     metrics: list[tuple[Any, ...]] = field(default_factory=list)
     stale_results: list[int] = field(default_factory=list)
-    stamps: list[tuple[int, str]] = field(default_factory=list)
-    """Of each run that was read: its number, and what its files were like then; empty if that proves nothing."""
+    stamps: list[tuple[int, str, str | None]] = field(default_factory=list)
+    """Of each run that was read: its number, and what its files were like then; empty if that proves nothing.
+
+    Then what the scheduler said last of its newest attempt.
+    """
 
 
 def ingest(store: Store, workspace: Workspace, ids: Iterable[str]) -> None:
@@ -133,11 +136,12 @@ def _ingest_run(connection: sqlite3.Connection, workspace: Workspace, indexed: I
         ]
     row = _add_run(indexed, verdict, batch)
     put_off = put_off or verdict.state is State.WAITING or workspace.waiting(indexed.id).exists()
+    last = _last_report(folder, facts)
     if facts.problems or put_off:
         stamp = ""
     elif not row["final"] and not stamps.is_settled(stamp, time.time()):
-        stamp = stamps.growing(stamp, time.time()) if _depends_not_on_log(folder, facts, verdict) else ""
-    batch.stamps.append((indexed.number, stamp))
+        stamp = stamps.growing(stamp, time.time()) if _depends_not_on_log(facts, verdict, last) else ""
+    batch.stamps.append((indexed.number, stamp, last.essence if last is not None else None))
 
 
 def _read_grown(folder: RunDir, indexed: IndexedRun) -> bool:
@@ -155,12 +159,17 @@ def _read_grown(folder: RunDir, indexed: IndexedRun) -> bool:
     return (log.summary.started, log.summary.lost) == decisive
 
 
-def _depends_not_on_log(folder: RunDir, facts: Facts, verdict: Verdict) -> bool:
+def _last_report(folder: RunDir, facts: Facts) -> Observed | None:
+    """What the scheduler said last of the newest attempt."""
+    seen = folder.attempt(facts.newest).observations() if facts.newest is not None else []
+    return seen[-1] if seen else None
+
+
+def _depends_not_on_log(facts: Facts, verdict: Verdict, last: Observed | None) -> bool:
     """Whether a run trains, as the scheduler or its own files say: where neither does, growth of its log decides."""
     if verdict.state is not State.RUNNING or facts.newest is None or facts.token is None:
         return False
-    seen = folder.attempt(facts.newest).observations()
-    return not seen or seen[-1].word not in {ABSENT, UNSEEN}
+    return last is None or last.word not in {ABSENT, UNSEEN}
 
 
 def _add_log(
@@ -369,5 +378,5 @@ def _write(store: Store, batch: Batch) -> None:
     for name in ("run", "spec", "hyperparameter", "attempt", "incarnation", "result"):
         store.upsert(name, batch.rows[name])
     connection.executemany(_METRIC, batch.metrics)
-    connection.executemany("DELETE FROM stamp WHERE run = ?", [(number,) for number, _ in batch.stamps])
-    connection.executemany("INSERT INTO stamp VALUES (?, ?)", [item for item in batch.stamps if item[1]])
+    connection.executemany("DELETE FROM stamp WHERE run = ?", [(number,) for number, *_ in batch.stamps])
+    connection.executemany("INSERT INTO stamp VALUES (?, ?, ?)", [item for item in batch.stamps if item[1]])

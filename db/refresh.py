@@ -11,7 +11,7 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from attnctl.workspace import stamps, waiting
+from attnctl.workspace import events, stamps, waiting
 from attnctl.workspace.layout import Workspace
 from attnctl.workspace.records import RecordError, Submission, Sweep
 
@@ -43,7 +43,7 @@ def refresh(store: Store, workspace: Workspace, only: Collection[str] | None = N
         known.update(dict.fromkeys(named, 0))
         only = None if only is None else {*only, *named}
     pending = {run for run in (there if only is None else there & set(only)) if not known.get(run)}
-    pending -= unchanged(store.connection, workspace, pending)
+    pending -= _fully_read(store.connection, workspace, pending)
     if pending:
         from attnctl.db.ingest import ingest
 
@@ -59,6 +59,29 @@ def unchanged(connection: sqlite3.Connection, workspace: Workspace, runs: Collec
     stamped = connection.execute(query, (json.dumps(list(runs)),)).fetchall() if runs else []
     wait = set(waiting.run_ids(workspace)) if stamped else set()
     return {run for run, stamp in stamped if run not in wait and stamps.unchanged(f"{workspace.runs}/{run}", stamp)}
+
+
+def _fully_read(connection: sqlite3.Connection, workspace: Workspace, runs: Collection[str]) -> set[str]:
+    """Those of these runs that the index has read to their end: `unchanged`, or training and their logs no longer."""
+    query = """
+        SELECT id, text, "offset", tail FROM stamp JOIN run ON number = stamp.run
+        LEFT JOIN incarnation i
+            ON i.run = number AND i.attempt = run.attempt AND i.incarnation = run.incarnation
+        WHERE id IN (SELECT value FROM json_each(?))"""
+    stamped = connection.execute(query, (json.dumps(list(runs)),)).fetchall() if runs else []
+    wait = set(waiting.run_ids(workspace)) if stamped else set()
+    return {
+        run
+        for run, stamp, offset, tail in stamped
+        if run not in wait and _has_all(f"{workspace.runs}/{run}", stamp, offset, tail)
+    }
+
+
+def _has_all(folder: str, stamp: str, offset: int | None, tail: bytes | None) -> bool:
+    """Whether nothing is new in a run's folder. offset, tail: where its newest log was read to."""
+    if offset is None or tail is None or not stamps.is_growing(stamp):
+        return stamps.unchanged(folder, stamp)
+    return stamps.only_grown(folder, stamp) and events.ends_at(stamps.log(folder, stamp), offset, tail)
 
 
 def _new_submissions(connection: sqlite3.Connection, workspace: Workspace) -> dict[str, Submission | str]:

@@ -102,6 +102,7 @@ stamp = Table(
     metadata,
     Column("run", ForeignKey("run.number"), primary_key=True),
     Column("text", String, nullable=False, comment="sizes and times of its files: `attnctl.workspace.stamps`"),
+    Column("observed", String, comment="what the scheduler said last of its newest attempt: `Observed.essence`"),
 )
 
 hyperparameter = Table(

@@ -59,7 +59,8 @@ def take(config: Config, index: Index, ids: Sequence[str] | None, *, alone: bool
         from attnctl.jobs.slurm.observe import observe
 
         unavailable, changed = observe(config.workspace, placed)
-        index.refresh(changed)
+        if changed:
+            index.refresh(changed)
     rows = index.runs(ids)
     if ids is None:
         rows.sort(

@@ -14,7 +14,7 @@ from math import isfinite
 from pathlib import Path
 from typing import Any, BinaryIO, TypeGuard
 
-from attnctl.files import open_regular
+from attnctl.files import open_regular, regular_descriptor
 from attnctl.workspace import untrusted_json
 from attnctl.workspace.records import Event, read_events
 
@@ -175,6 +175,23 @@ def read(path: Path, log: Log) -> Iterator[list[Evaluation]]:
                 evaluations = map(log.summary.take, _events(data[:end]))
                 yield [evaluation for evaluation in evaluations if evaluation is not None]
             rest = data[end:]
+
+
+def ends_at(path: str, offset: int, tail: bytes) -> bool:
+    """Whether a log ends where it was read to. offset, tail: as `Log` has them.
+
+    It is opened, not only looked up: over NFS only that asks the server for the size (nfs(5), close-to-open).
+    """
+    try:
+        descriptor, size = regular_descriptor(path)
+    except OSError:
+        return False
+    try:
+        return size == offset and os.pread(descriptor, len(tail), offset - len(tail)) == tail
+    except OSError:
+        return False
+    finally:
+        os.close(descriptor)
 
 
 def _events(data: bytes) -> Iterable[dict[str, Any]]:

@@ -54,6 +54,10 @@ class Record:
         return cls.decode(data, path) if data is not None else None
 
 
+_USUAL_REASONS = {"", "Priority", "Resources", "BeginTime", "JobArrayTaskLimit", "Cleaning"}
+"""Why SLURM lets a job wait that needs nothing but time."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Resources:
     """The machine resources of one attempt; not part of a run's identity."""
@@ -290,6 +294,11 @@ class Observed(Record):
     logged: int | None = None
     """With ABSENT and UNSEEN on SLURM: the bytes that the attempt's event logs had. If they grow later, it runs."""
 
+    @property
+    def essence(self) -> str:
+        """What is worth a new report when it changes: the state, the nodes, and the reason unless it is a usual one."""
+        return json.dumps([self.word, self.nodes, "" if self.reason in _USUAL_REASONS else self.reason])
+
 
 @dataclass(frozen=True, kw_only=True)
 class Exit(Record):
@@ -459,6 +468,8 @@ class Placed:
     job_id: str | None
     """`<array>_<task>` on SLURM, `<host>:<pid>` of the local supervisor; None until recorded."""
     created: float
+    observed: str | None = None
+    """The `essence` of the last report of the scheduler; None if only the attempt's folder tells it."""
 
 
 def read_events(data: bytes) -> Iterator[dict[str, Any]]:

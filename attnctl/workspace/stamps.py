@@ -79,10 +79,20 @@ def growing(stamp: str, now: float) -> str:
     return "\n".join([*rest, f"{newest}\t{_GROWS}"]) if is_settled("\n".join(rest), now) else ""
 
 
+def is_growing(stamp: str) -> bool:
+    """Whether it is a stamp of `growing`."""
+    return stamp.endswith(_GROWS)
+
+
+def log(folder: str, stamp: str) -> str:
+    """The newest log of the run with this stamp of `growing`."""
+    newest = stamp.rpartition("\n")[2].partition("\t")[0]
+    return f"{folder}/{newest}"
+
+
 def only_grown(folder: str, stamp: str) -> bool:
     """Whether nothing in a run's folder has changed since it got this stamp of `growing`, but for its newest log."""
-    rest, _, last = stamp.rpartition("\n")
-    return last.endswith(_GROWS) and unchanged(folder, rest)
+    return is_growing(stamp) and unchanged(folder, stamp.rpartition("\n")[0])
 
 
 def is_settled(stamp: str, now: float) -> bool:

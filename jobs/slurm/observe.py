@@ -30,7 +30,6 @@ _MEMORY_ERROR = re.compile(
 )
 _PROLOG_ERROR = re.compile(rb"^(Error running slurm prolog: \d+)$", re.MULTILINE)
 _RANK_EXITED = re.compile(r"^srun: error: (\S+): tasks? (\d+)\S*: Exited with exit code 1$", re.MULTILINE)
-_USUAL_REASONS = {"", "Priority", "Resources", "BeginTime", "JobArrayTaskLimit", "Cleaning"}
 
 
 class Observation(NamedTuple):
@@ -81,7 +80,7 @@ def _observe_slurm(workspace: Workspace, placed: Sequence[Placed], changed: set[
             answer = replace(answer, reason=_error_of_node(workspace, item, answer) or answer.reason)
         if isinstance(answer, queries.Unavailable | queries.Hidden):
             messages[answer.message] = None
-        elif _record_answer(workspace.run(item.run).attempt(item.attempt), item.job_id or "", answer):
+        elif _record_answer(workspace, item, answer):
             changed.add(item.run)
     return "; ".join(messages) or None
 
@@ -119,9 +118,13 @@ def _error(pattern: re.Pattern[bytes], text: bytes) -> str | None:
     return match[1].decode(errors="replace").strip()[:200] if match is not None else None
 
 
-def _record_answer(attempt: Attempt, job_id: str, answer: queries.JobStatus | queries.Absent | queries.Unseen) -> bool:
+def _record_answer(
+    workspace: Workspace, item: Placed, answer: queries.JobStatus | queries.Absent | queries.Unseen
+) -> bool:
     """Record the answer if it differs from the last one; returns whether it did."""
+    job_id = item.job_id or ""
     if isinstance(answer, queries.Absent | queries.Unseen):
+        attempt = workspace.run(item.run).attempt(item.attempt)
         logged = evidence.logged(attempt)
         word, reason = (UNSEEN, answer.reason) if isinstance(answer, queries.Unseen) else (ABSENT, "")
         observed = Observed(
@@ -137,18 +140,16 @@ def _record_answer(attempt: Attempt, job_id: str, answer: queries.JobStatus | qu
         nodes=answer.nodes,
         source=answer.source,
     )
+    if item.observed == observed.essence:
+        return False  # as the index has it: of thousands of jobs that run, no file is read
+    attempt = workspace.run(item.run).attempt(item.attempt)
     earlier = attempt.observations()
-    if earlier and _significant(earlier[-1]) == _significant(observed):
+    if earlier and earlier[-1].essence == observed.essence:
         return False
     if earlier and earlier[-1].source == STEP and ended(earlier[-1]):
         return False  # the job goes on with other runs
     record(attempt, observed)
     return True
-
-
-def _significant(observed: Observed) -> tuple[str, str, str]:
-    """The fields whose change is recorded: the state, the nodes, and the reason unless it is a usual one."""
-    return observed.word, observed.nodes, "" if observed.reason in _USUAL_REASONS else observed.reason
 
 
 def record(attempt: Attempt, observed: Observed) -> None:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import shutil
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from attnctl.db import open_index
 from attnctl.jobs.slurm import commands, job, queries
 from attnctl.jobs.slurm.observe import ABSENCE_INTERVAL, RENEWAL_INTERVAL, SILENCE_INTERVAL, observe
 from attnctl.jobs.slurm.queries import Absent
@@ -15,6 +17,8 @@ from attnctl.lifecycle.state import State
 from attnctl.settings.config import Config, find
 from attnctl.workspace import submissions
 from attnctl.workspace.records import Placed
+from tests.db import opened
+from tests.db.written import age
 from tests.fixtures.fake_slurm import CONFIGURATION, Fake, records, rows, verdicts
 from tests.fixtures.small_disk import fill
 
@@ -59,6 +63,26 @@ def test_without_accounting_squeue_decides_and_a_loss_needs_two_absences(
     monkeypatch.setattr(time, "time", lambda: later)
     observe(config.workspace, items)
     assert [str(verdict.state) for verdict in verdicts(config, items)] == ["unknown"] * 2
+
+
+def test_of_a_job_in_the_state_that_the_index_has_no_file_is_read(
+    fake: Fake, placed: tuple[Config, list[Placed]]
+) -> None:
+    config, items = placed
+    fake.says("squeue", rows(items, "RUNNING"))
+    observe(config.workspace, items)
+    with open_index(config.workspace) as index:
+        age(config.workspace)
+        index.refresh()
+        reports = {item.run: item.observed for item in index.placed()}
+    assert None not in reports.values()
+    known = [replace(item, observed=reports[item.run]) for item in items]
+    with opened.under(config.workspace.runs) as paths:
+        assert observe(config.workspace, known).changed == frozenset()
+    assert paths == []
+    fake.says("squeue", rows(items, "SUSPENDED"))
+    assert observe(config.workspace, known) == (None, {item.run for item in items})
+    assert {str(verdict.state) for verdict in verdicts(config, items)} == {"suspended"}
 
 
 def test_an_id_that_was_reused_by_another_job_is_ignored(fake: Fake, placed: tuple[Config, list[Placed]]) -> None:
