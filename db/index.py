@@ -29,6 +29,8 @@ RECALL = 3600.0
 _MAY_RETURN = json.dumps([State.PREEMPTED, State.NODE_FAILURE, State.TIMEOUT, State.UNKNOWN])
 _ACTIVE = json.dumps([state for state in State if state.active and state is not State.WAITING])
 
+_UNDER_WAY = f"({', '.join(repr(str(state)) for state in State if state.active)})"
+
 # Only names of our own are put into these texts; all values are variables.
 _NAMED = "WHERE (:ids IS NULL OR id IN (SELECT value FROM json_each(:ids)))"
 _SOME = f"run IN (SELECT number FROM run {_NAMED})"  # noqa: S608
@@ -41,6 +43,7 @@ _RECIPE = ", ".join(f"spec.{name}" for name in recipe_fields())
 _PARTS = {
     "recipe": f"SELECT id, {_RECIPE} FROM spec JOIN run ON number = run {_NAMED}",  # noqa: S608
     "base": f"SELECT id, init FROM run {_NAMED}",  # noqa: S608
+    "batch": f"SELECT id, batch FROM run JOIN spec ON spec.run = number {_NAMED} AND state IN {_UNDER_WAY}",  # noqa: S608
     "spec": f"SELECT id, text FROM spec JOIN run ON number = run {_NAMED}",  # noqa: S608
     "best": f"SELECT id, name, best FROM result JOIN run ON number = run AND best IS NOT NULL {_NAMED}",  # noqa: S608
     "hyperparameters": f"SELECT id, name, value FROM hyperparameter JOIN run ON number = run {_NAMED}",  # noqa: S608
@@ -230,10 +233,13 @@ class Index:
         read = {run for (run,) in self._rows(query, {"ids": _listed(ids), "new": State.NEW})}
         return self.states(list(read)) | self.settled(set(ids) - read)
 
-    def runs(self, ids: Sequence[str] | None = None) -> list[RunRow]:
-        """These runs, in the order given, without what is not known; or all, in the order of their ids."""
+    def runs(self, ids: Sequence[str] | None = None, metrics: Collection[str] | None = None) -> list[RunRow]:
+        """These runs, in the order given, without what is not known; or all, in the order of their ids.
+
+        metrics: the names of the last values that the caller looks at; the rows have no others. None: all
+        """
         values = {"ids": None if ids is None else _listed(ids)}
-        last = self._wide(_LAST, values)
+        last = self._wide(_LAST, values, metrics)
         details = Details(lambda part: self._details(part, values))
         nothing: dict[str, float] = {}
         found = {
@@ -251,9 +257,11 @@ class Index:
             found[row.family].append(row)
         return dict(found)
 
-    def _wide(self, query: str, values: Mapping[str, Any]) -> dict[int, dict[str, float]]:
-        """Run number -> name -> value. query: with the place of one column for each name of a result."""
-        names = [name for (name,) in self._rows(_NAMES)]
+    def _wide(
+        self, query: str, values: Mapping[str, Any], wanted: Collection[str] | None
+    ) -> dict[int, dict[str, float]]:
+        """Run number -> name -> value. query: with the place of one column for each name of a result, if wanted."""
+        names = [name for (name,) in self._rows(_NAMES) if wanted is None or name in wanted]
         columns = ", ".join(f"max(CASE name WHEN :name{number} THEN value END)" for number in range(len(names)))
         if not names:
             return {}
@@ -265,7 +273,7 @@ class Index:
 
     def _details(self, part: str, values: Mapping[str, Any]) -> Mapping[str, Any]:
         """A part of `RunRow` that not everybody asks for: run id -> value."""
-        if part in {"recipe", "spec"}:
+        if part in {"batch", "recipe", "spec"}:
             return {run: row if part == "recipe" else row[0] for run, *row in self._rows(_PARTS[part], values)}
         if part == "base":
             bases = {run: Start.of(init).run for run, init in self._rows(_PARTS[part], values)}

@@ -85,7 +85,7 @@ class PaperSweep(NamedTuple):
 
 
 class Details(dict[str, Any]):
-    """Part -> run id -> value, read a part at a time. parts: base, best, hyperparameters, recipe, spec."""
+    """Part -> run id -> value, read a part at a time. parts: base, batch, best, hyperparameters, recipe, spec."""
 
     def __init__(self, read: Callable[[str], Mapping[str, Any]]) -> None:
         super().__init__()
@@ -149,7 +149,7 @@ class RunRow:
     @property
     def network(self) -> str:
         """The model and its backbone, such as `fasterrcnn resnet50`; of a classifier the backbone."""
-        return f"{self.model} {self.backbone}".lstrip()
+        return f"{self.model} {self.backbone}" if self.model else self.backbone
 
     @property
     def best(self) -> Mapping[str, float]:
@@ -172,6 +172,12 @@ class RunRow:
     def recipe(self) -> dict[str, Scalar]:
         """The recipe's values by field."""
         return dict(zip(recipe_fields(), self.recipe_values, strict=False))
+
+    @property
+    def batch(self) -> int | None:
+        """The recipe's batch size; None for a run that is not under way, or has no spec."""
+        found: int | None = self.details["batch"].get(self.id)
+        return found
 
     @property
     def base(self) -> RunRow | None:

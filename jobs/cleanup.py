@@ -8,18 +8,21 @@ import re
 import secrets
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from attnctl.values import SpecError
 from attnctl.workspace import checkpoints, user_notes
-from attnctl.workspace.layout import RunDir, Workspace
+from attnctl.workspace.layout import Attempt, RunDir, Workspace
 
 STALE = 3600.0
 """Seconds after which a temporary file no longer belongs to a live process."""
 
 _TEMPORARY = re.compile(r"\..+\.[0-9a-f]{32}|\.exit\.\d+\.json\.\d+|\.[0-9a-f]{16}\.removed-[0-9a-f]{8}")
+
+_ATTEMPTS = RunDir(Path(), Path()).attempts_folder.name
+_OBSERVED = Attempt(Path(), 1).observed.name
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,30 +42,43 @@ def checkpoints_of(run: RunDir, keep: int, reason: str) -> list[Waste]:
 
 def leftovers(workspace: Workspace, run: RunDir | None = None) -> Iterator[Waste]:
     """What killed processes left in the folders of a run or, if it is None, in the workspace's own folders."""
-    if run is None:
-        folders = [workspace.runs, workspace.submissions, workspace.sweeps, workspace.weights_folder, workspace.root]
-        folders += [workspace.bench, workspace.trials_folder, workspace.imports_folder, workspace.notices]
-        folders += [workspace.waiting_folder, workspace.datasets]
-        folders += [user_notes.of_run(workspace, "").parent, user_notes.of_sweep(workspace, "").parent]
+    if run is not None:
+        folders = _of_run(str(run.path), str(run.checkpoints))
     else:
-        incarnations = [item.path for attempt in run.attempts() for item in attempt.incarnations()]
-        attempts = [folder for attempt in run.attempts() for folder in (attempt.path, attempt.observed)]
-        folders = [run.path, run.checkpoints, *attempts, *incarnations]
-    for folder in dict.fromkeys(folders):
-        for path in _stale(folder):
+        named = [workspace.runs, workspace.submissions, workspace.sweeps, workspace.weights_folder, workspace.root]
+        named += [workspace.bench, workspace.trials_folder, workspace.imports_folder, workspace.notices]
+        named += [workspace.waiting_folder, workspace.datasets]
+        named += [user_notes.of_run(workspace, "").parent, user_notes.of_sweep(workspace, "").parent]
+        folders = ((folder, _names(folder)) for folder in map(str, dict.fromkeys(named)))
+    for folder, names in folders:
+        for path in _stale(folder, names):
             state = "partly deleted" if ".removed-" in path.name else "partly written"
             yield Waste(path=path, bytes=_size(path), reason=state, run=run.id if run is not None else "")
 
 
-def _stale(folder: Path) -> list[Path]:
-    """The stale temporary files in a folder."""
+def _of_run(folder: str, checkpoints_folder: str) -> Iterator[tuple[str, list[str]]]:
+    """The folders of a run in which files are written, and the names in them: texts, and each folder is read once."""
+    yield folder, _names(folder)
+    yield checkpoints_folder, _names(checkpoints_folder)
+    attempts = f"{folder}/{_ATTEMPTS}"
+    for attempt in (f"{attempts}/{name}" for name in _names(attempts) if name.isdecimal()):
+        names = _names(attempt)
+        yield attempt, names
+        for inner in (f"{attempt}/{name}" for name in names if name.isdecimal() or name == _OBSERVED):
+            yield inner, _names(inner)
+
+
+def _names(folder: str) -> list[str]:
     try:
-        with os.scandir(folder) as entries:
-            temporary = [Path(entry.path) for entry in entries if _TEMPORARY.fullmatch(entry.name)]
+        return os.listdir(folder)  # noqa: PTH208 - a Path for each of thousands of files would take twice the time
     except (FileNotFoundError, NotADirectoryError):
         return []
+
+
+def _stale(folder: str, names: Iterable[str]) -> list[Path]:
+    """The stale temporary files in a folder."""
     stale = []
-    for path in temporary:
+    for path in (Path(folder, name) for name in names if name[0] == "." and _TEMPORARY.fullmatch(name)):
         with contextlib.suppress(FileNotFoundError):
             if time.time() - path.lstat().st_mtime > STALE:
                 stale.append(path)

@@ -158,18 +158,22 @@ def hanging(start: str, text: str, indent: int) -> None:
 
 def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
     """Rows as lines with aligned columns, two blanks apart."""
-    padded = []
+    columns: list[Sequence[str]] = []
+    forms = []
     for column in zip(*rows, strict=True):
-        cells = [one_line(cell) for cell in column]
-        if all(map(str.isascii, cells)):  # thousands of rows are seldom anything else
-            wide = max(map(len, cells))
-            padded.append([cell.ljust(wide) for cell in cells])
+        text = "".join(column)
+        if text.isascii() and text.isprintable():  # thousands of rows are seldom anything else
+            columns.append(column)
+            forms.append(f"%-{max(map(len, column))}s")
         else:
             from attnctl.cli.text_width import width
 
+            cells = [one_line(cell) for cell in column]
             wide = max(map(width, cells))
-            padded.append([cell + " " * (wide - width(cell)) for cell in cells])
-    return ["  ".join(row).rstrip() for row in zip(*padded, strict=True)]
+            columns.append([cell + " " * (wide - width(cell)) for cell in cells])
+            forms.append("%s")
+    form = "  ".join(forms)
+    return [(form % row).rstrip() for row in zip(*columns, strict=True)]
 
 
 def one_line(text: str) -> str:

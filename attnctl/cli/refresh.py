@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from time import sleep, time
 from typing import TYPE_CHECKING, Any
@@ -46,10 +46,18 @@ class Snapshot:
         raise SpecError(f"run {run_id} has no spec yet: the command that adds it has not finished, or was killed")
 
 
-def take(config: Config, index: Index, ids: Sequence[str] | None, *, alone: bool = False) -> Snapshot:
+def take(
+    config: Config,
+    index: Index,
+    ids: Sequence[str] | None,
+    *,
+    alone: bool = False,
+    metrics: Collection[str] | None = None,
+) -> Snapshot:
     """The current states of these runs (None: all).
 
-    alone: no other run's folder is looked into, so that the index may lack what other runs have become.
+    alone: no other run's folder is looked into, so that the index may lack what other runs have become. metrics: as
+    `Index.runs` has it.
     """
     index.refresh(ids if alone else None)
     chosen = None if ids is None else set(ids)
@@ -61,7 +69,7 @@ def take(config: Config, index: Index, ids: Sequence[str] | None, *, alone: bool
         unavailable, changed = observe(config.workspace, placed)
         if changed:
             index.refresh(changed)
-    rows = index.runs(ids)
+    rows = index.runs(ids, metrics)
     if ids is None:
         rows.sort(
             key=lambda row: (
@@ -155,6 +163,5 @@ def seconds_left(row: RunRow) -> float | None:
     """The time that a running run still needs at its present speed; None when that is not known."""
     if not row.active or not row.step or not row.steps or not row.images_per_s:
         return None
-    batch = row.recipe["batch"]
-    assert isinstance(batch, int)  # by the recipe's declaration
-    return (row.steps - row.step) * batch / row.images_per_s
+    batch = row.batch
+    return (row.steps - row.step) * batch / row.images_per_s if batch is not None else None

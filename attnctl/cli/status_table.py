@@ -77,13 +77,20 @@ def _why(row: RunRow) -> str:
     return row.reason or row.problem or row.alarm or partial
 
 
+_SHOWN = {
+    metric.key: f"{metric.label} {{:{'.2f' if metric.unit == '%' else '.4g'}}}"
+    for metric in (*DECIDING, BY_KEY["loss"])
+}
+"""How the metrics of the last evaluation are written, by key."""
+
+METRICS = frozenset(_SHOWN)
+"""The keys of the metrics in the table."""
+
+
 def _metrics(row: RunRow) -> str:
     """The last evaluation: `top-1 91.22, loss 0.312 (epoch 4)`, `AP 31.20 (epoch 4)`."""
-    shown = [
-        f"{metric.label} {row.metrics[metric.key]:{'.2f' if metric.unit == '%' else '.4g'}}"
-        for metric in (*DECIDING, BY_KEY["loss"])
-        if metric.key in row.metrics
-    ]
+    found = row.metrics
+    shown = [form.format(found[key]) for key, form in _SHOWN.items() if key in found]
     epoch = f" (epoch {row.epoch})" if shown and row.epoch is not None else ""
     return ", ".join(shown) + epoch
 

@@ -138,6 +138,8 @@ def lay_out(columns: Sequence[Column], rows: Sequence[Sequence[str]], cells: int
 def filled(columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> tuple[list[Column], list[list[str]]]:
     """The table without the optional columns that are empty in all rows."""
     shown = [k for k, column in enumerate(columns) if not column.optional or any(row[k] for row in rows)]
+    if len(shown) == len(columns):
+        return list(columns), [list(row) for row in rows]
     return [columns[k] for k in shown], [[row[k] for k in shown] for row in rows]
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,9 +38,9 @@ class Name:
     step: int
 
     @classmethod
-    def parse(cls, path: Path) -> Name | None:
-        """The name of a checkpoint file; None for any other file."""
-        match = _NAME.fullmatch(path.name)
+    def parse(cls, path: Path | str) -> Name | None:
+        """The name of a checkpoint file, given as its path or its name; None for any other file."""
+        match = _NAME.fullmatch(path if isinstance(path, str) else path.name)
         return cls((int(match[2]), int(match[3])), int(match[1])) if match else None
 
     def __str__(self) -> str:
@@ -52,8 +53,12 @@ def stored(run: RunDir) -> list[Path]:
 
 
 def _in(folder: Path) -> list[Path]:
-    named = [(name, path) for path in folder.glob("*.pt") if (name := Name.parse(path)) is not None]
-    return [path for _, path in sorted(named, reverse=True)]
+    try:
+        names = os.listdir(folder)  # noqa: PTH208 - gc looks into thousands of folders
+    except (FileNotFoundError, NotADirectoryError, PermissionError):
+        return []
+    named = [(parsed, name) for name in names if (parsed := Name.parse(name)) is not None]
+    return [folder / name for _, name in sorted(named, reverse=True)]
 
 
 def located(run: RunDir) -> list[Path]:

@@ -11,7 +11,8 @@ import pwd
 import re
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from attnctl.workspace import submissions
@@ -36,8 +37,8 @@ class Job:
     """One array task as it was submitted; empty or None where it is not known.
 
     id: `<array>_<task>`. tag: the name that it was given. owner: the login name of its user. folder: where sbatch was
-    called. created: when, in Unix seconds. cluster: the cluster that took it. claim: the file that it writes when it
-    starts. step: the name of the run's own step if the job trains several runs.
+    called. created: when, in Unix seconds. cluster: the cluster that took it. claim: gives the file that it writes
+    when it starts. step: the name of the run's own step if the job trains several runs.
     """
 
     id: str
@@ -46,7 +47,7 @@ class Job:
     folder: str = ""
     created: float = 0.0
     cluster: str | None = None
-    claim: Path | None = None
+    claim: Callable[[], Path] | None = field(default=None, compare=False)
     step: str = ""
 
     @property
@@ -57,7 +58,7 @@ class Job:
     @property
     def started(self) -> bool:
         """Whether it has run, so that SLURM may have requeued it, which changes its submit time."""
-        return self.claim is not None and self.claim.exists()
+        return self.claim is not None and self.claim().exists()
 
     @property
     def foreign(self) -> bool:
@@ -138,10 +139,14 @@ def of(workspace: Workspace, placed: Iterable[Placed]) -> dict[Placed, Job]:
             folder=head.folder if head is not None else "",
             created=head.created if head is not None else item.created,
             cluster=head.cluster if head is not None else None,
-            claim=workspace.run(item.run).attempt(item.attempt).owner,
+            claim=partial(_claim, workspace, item),
             step=item.run if head is not None and head.runs_per_job else "",
         )
     return jobs
+
+
+def _claim(workspace: Workspace, item: Placed) -> Path:
+    return workspace.run(item.run).attempt(item.attempt).owner
 
 
 def by_id(jobs: Iterable[Job]) -> Callable[[str], list[Job]]:

@@ -41,6 +41,26 @@ def test_runs_are_returned_in_the_requested_order(index: Index) -> None:
     assert set(index.states(ids)) == set(ids)
 
 
+def test_rows_have_only_the_metrics_that_are_asked_for(workspace: Workspace, index: Index) -> None:
+    written.finish(workspace, RUNS[0].id)
+    index.refresh()
+    whole = {row.id: dict(row.metrics) for row in index.runs()}
+    assert len(whole[RUNS[0].id]) > 1
+    assert "top1" in whole[RUNS[0].id]
+    for names in (["top1", "unheard"], []):
+        asked = {run: {name: value for name, value in found.items() if name in names} for run, found in whole.items()}
+        assert {row.id: dict(row.metrics) for row in index.runs(metrics=names)} == asked
+
+
+def test_the_batch_size_is_known_of_runs_under_way(workspace: Workspace, index: Index) -> None:
+    written.finish(workspace, RUNS[0].id)
+    index.refresh()
+    done, *active = index.runs([spec.id for spec in RUNS])
+    assert done.batch is None
+    assert [row.batch for row in active] == [row.recipe["batch"] for row in active]
+    assert [row.batch for row in index.runs([active[0].id])] == [active[0].batch]
+
+
 def test_more_runs_than_sqlite_variables_can_be_queried(index: Index) -> None:
     assert len(index.runs([spec.id for spec in RUNS] + [f"{number:016x}" for number in range(300_000)])) == len(RUNS)
 

@@ -38,6 +38,17 @@ def test_stale_temporary_files_are_listed_with_size_and_reason(workspace: Worksp
     assert list(leftovers(workspace)) == [Waste(path=path, bytes=5, reason="partly written") for path in own]
 
 
+def test_every_folder_of_a_run_in_which_files_are_written_is_looked_into(tmp_path: Path) -> None:
+    workspace = Workspace(tmp_path / "w", checkpoints_root=tmp_path / "far")
+    run = workspace.run(RUN)
+    second = run.attempt(2)
+    folders = [run.path, run.checkpoints, run.attempt(1).incarnation(0).path]
+    folders += [second.path, second.observed, second.incarnation(0).path, second.incarnation(11).path]
+    left = [old(folder / ASIDE) for folder in folders]
+    old(run.path / "mine" / ASIDE)
+    assert {item.path for item in leftovers(workspace, run)} == set(left)
+
+
 def test_fresh_files_and_files_with_other_names_are_not_listed(workspace: Workspace) -> None:
     write_atomic(workspace.sweeps / ASIDE, b"")
     old(workspace.sweeps / "mine.json")

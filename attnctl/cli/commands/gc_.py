@@ -39,7 +39,7 @@ def gc(
 
     config = context.config()
     with context.index() as index:
-        now = take(config, index, None)
+        now = take(config, index, None, metrics=())
     finished = config.keep.finished if keep is None else keep
     unfinished = config.keep.unfinished if keep_unfinished is None else keep_unfinished
     waste = list(_waste(config, now, finished, unfinished))
@@ -67,7 +67,7 @@ def _waste(config: Config, now: Snapshot, finished: int, unfinished: int) -> Ite
         if row.active:
             continue
         run = workspace.run(row.id)
-        completed = row.verdict.state is State.COMPLETED
+        completed = row.state == State.COMPLETED
         keep = finished if completed else unfinished
         reason = f"beyond {keep} of a run that {'has' if completed else 'has not'} completed"
         yield from cleanup.checkpoints_of(run, keep, reason)

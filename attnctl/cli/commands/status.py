@@ -11,7 +11,7 @@ from attnctl.cli import completion, context, output, sweep_records
 from attnctl.cli.option_groups import Shown
 from attnctl.cli.refresh import Snapshot, row_json, take
 from attnctl.cli.run_filter import RunFilter, ordered
-from attnctl.cli.status_table import follow, show
+from attnctl.cli.status_table import METRICS, follow, show
 from attnctl.lifecycle.state import State
 from attnctl.units import clock
 from attnctl.values import SpecError
@@ -50,7 +50,7 @@ def status(
         now = follow(config, ids)
     else:
         with context.index() as index:
-            now = take(config, index, ids)
+            now = take(config, index, ids, metrics=None if as_json or sort or kept.metric else METRICS)
         now = replace(now, rows=kept.apply(config.workspace, now.rows))
         if watch:
             now = follow(config, [row.id for row in now.rows])

@@ -81,7 +81,7 @@ def test_of_a_job_in_the_state_that_the_index_has_no_file_is_read(
         assert observe(config.workspace, known).changed == frozenset()
     assert paths == []
     fake.says("squeue", rows(items, "SUSPENDED"))
-    assert observe(config.workspace, known) == (None, {item.run for item in items})
+    assert observe(config.workspace, known).changed == {item.run for item in items}
     assert {str(verdict.state) for verdict in verdicts(config, items)} == {"suspended"}
 
 

@@ -117,7 +117,7 @@ def row(name: str = "train", user: str = "", state: str = "RUNNING", at: float =
         (MINE, row(user="ada"), False),
         (MINE, row(at=NOW - 3600), False),
         (MINE, row(at=NOW + 3600), False),
-        (replace(MINE, claim=Path("/")), row(at=NOW + 3600), True),
+        (replace(MINE, claim=lambda: Path("/")), row(at=NOW + 3600), True),
         (MINE, row(folder="/elsewhere"), False),
         (MINE, row(name=MINE.tag.replace("0123", "4567")), False),
     ],
@@ -165,7 +165,8 @@ def test_an_active_record_of_sacct_contradicts_the_absence_in_squeue(fake: Fake)
 
 
 @pytest.mark.parametrize(
-    ("job", "lost"), [(MINE, True), (replace(MINE, claim=Path("/")), False), (replace(HERS, tag=MINE.tag), False)]
+    ("job", "lost"),
+    [(MINE, True), (replace(MINE, claim=lambda: Path("/")), False), (replace(HERS, tag=MINE.tag), False)],
 )
 def test_a_waiting_job_that_only_sacct_knows_was_forgotten_by_the_controller(fake: Fake, job: Job, lost: bool) -> None:
     fake.says("sacct", f"7_0|PENDING|0:0|0:0|None assigned|{MINE.tag}|{job.owner}|{NOW:.0f}|/w\n")
