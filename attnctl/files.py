@@ -66,8 +66,9 @@ def read_regular(path: Path | str, *, follow: bool = True) -> bytes:
 
 
 def regular_descriptor(path: Path | str, *, follow: bool = True) -> tuple[int, int]:
-    """The descriptor of a regular file, which the caller closes, and its size in bytes. Raises OSError, for any other kind of file too.
+    """The descriptor of a regular file, which the caller closes, and its size in bytes.
 
+    Raises OSError, for any other kind of file too.
     A FIFO would block the caller, and a device may never end, so neither is opened; the second check is for a file that
     was exchanged between the two calls. follow: a symbolic link to a regular file is opened too.
     """

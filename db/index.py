@@ -9,12 +9,23 @@ import time
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from operator import attrgetter
 from pathlib import Path
 from typing import Any, Self
 
 from attnctl.db import refresh
 from attnctl.db.location import location
-from attnctl.db.rows import COLUMNS, TIMING_FIELDS, Details, MetricRow, PaperSweep, RunRow, TimingRow, verdict_of
+from attnctl.db.rows import (
+    COLUMNS,
+    LISTED_COLUMNS,
+    TIMING_FIELDS,
+    Details,
+    MetricRow,
+    PaperSweep,
+    RunRow,
+    TimingRow,
+    verdict_of,
+)
 from attnctl.db.store import Store, StoreError, clear, open_in_memory, open_store
 from attnctl.lifecycle.state import State, Verdict
 from attnctl.spec import Start, recipe_fields
@@ -233,13 +244,10 @@ class Index:
         read = {run for (run,) in self._rows(query, {"ids": _listed(ids), "new": State.NEW})}
         return self.states(list(read)) | self.settled(set(ids) - read)
 
-    def runs(self, ids: Sequence[str] | None = None, metrics: Collection[str] | None = None) -> list[RunRow]:
-        """These runs, in the order given, without what is not known; or all, in the order of their ids.
-
-        metrics: the names of the last values that the caller looks at; the rows have no others. None: all
-        """
+    def runs(self, ids: Sequence[str] | None = None) -> list[RunRow]:
+        """These runs, in the order given, without what is not known; or all, in the order of their ids."""
         values = {"ids": None if ids is None else _listed(ids)}
-        last = self._wide(_LAST, values, metrics)
+        last = self._wide(_LAST, values)
         details = Details(lambda part: self._details(part, values))
         nothing: dict[str, float] = {}
         found = {
@@ -247,6 +255,23 @@ class Index:
             for number, run, *row in self._rows(_RUNS, values)
         }
         return [found[run] for run in dict.fromkeys(sorted(found) if ids is None else ids) if run in found]
+
+    def listed(self, ids: Sequence[str] | None, metrics: Collection[str]) -> list[RunRow]:
+        """As `runs`, in half the time, for a list of states: the rows lack what is not in `LISTED_COLUMNS`.
+
+        metrics: the names of the last values that the rows have
+        """
+        values: dict[str, Any] = {"ids": None if ids is None else _listed(ids)}
+        names = [name for (name,) in self._rows(_NAMES) if name in metrics] if metrics else []
+        lasts = [f"(SELECT last FROM result WHERE run = number AND name = :name{k})" for k in range(len(names))]  # noqa: S608
+        query = f"SELECT {', '.join((*LISTED_COLUMNS, *lasts))} FROM run {_NAMED}"  # noqa: S608
+        fetched = self._rows(query, values | {f"name{k}": name for k, name in enumerate(names)})
+        details, width = Details(lambda part: self._details(part, values)), len(LISTED_COLUMNS)
+        rows = [RunRow(*(*row[:width], _known(names, row[width:]), details)) for row in fetched]
+        if ids is None:
+            return sorted(rows, key=attrgetter("id"))
+        by_id = {row.id: row for row in rows}
+        return [by_id[run] for run in dict.fromkeys(ids) if run in by_id]
 
     def families(self, families: Collection[str]) -> dict[str, list[RunRow]]:
         """The runs of each of these cells, in the order of their seeds; nothing for a cell without any."""
@@ -257,11 +282,9 @@ class Index:
             found[row.family].append(row)
         return dict(found)
 
-    def _wide(
-        self, query: str, values: Mapping[str, Any], wanted: Collection[str] | None
-    ) -> dict[int, dict[str, float]]:
-        """Run number -> name -> value. query: with the place of one column for each name of a result, if wanted."""
-        names = [name for (name,) in self._rows(_NAMES) if wanted is None or name in wanted]
+    def _wide(self, query: str, values: Mapping[str, Any]) -> dict[int, dict[str, float]]:
+        """Run number -> name -> value. query: with the place of one column for each name of a result."""
+        names = [name for (name,) in self._rows(_NAMES)]
         columns = ", ".join(f"max(CASE name WHEN :name{number} THEN value END)" for number in range(len(names)))
         if not names:
             return {}
@@ -341,6 +364,10 @@ class Index:
         """The families of a sweep's runs (`RunSpec.family`)."""
         query = "SELECT DISTINCT family FROM run WHERE id IN (SELECT run FROM sweep_run WHERE sweep = ?)"
         return {family for (family,) in self._rows(query, (sweep,))}
+
+
+def _known(names: Sequence[str], values: Sequence[float | None]) -> dict[str, float]:
+    return {name: value for name, value in zip(names, values, strict=True) if value is not None}
 
 
 def _exists(path: Path) -> bool:

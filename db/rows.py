@@ -222,3 +222,9 @@ def verdict_of(state: str, reason: str, since: float, node: str | None) -> Verdi
 
 COLUMNS = tuple(name for name in RunRow.__dataclass_fields__ if name not in {"metrics", "details"})
 """The columns of the table `run` that a row begins with, in order."""
+
+_UNLISTED = {"placement": "''", "versions": "''", "family": "''", "lineage": "''"} | dict.fromkeys(
+    ("attempt", "started", "heartbeat", "ended", "best_epoch", "params", "macs", "device"), "NULL"
+)
+LISTED_COLUMNS = tuple(_UNLISTED.get(name, f"run.{name}") for name in COLUMNS)
+"""The same for a list of runs, as expressions of SQL: a constant for each that no list shows."""

@@ -56,8 +56,8 @@ def take(
 ) -> Snapshot:
     """The current states of these runs (None: all).
 
-    alone: no other run's folder is looked into, so that the index may lack what other runs have become. metrics: as
-    `Index.runs` has it.
+    alone: no other run's folder is looked into, so that the index may lack what other runs have become. metrics: the
+    rows have no others, and only what a list shows (`Index.listed`); None: all.
     """
     index.refresh(ids if alone else None)
     chosen = None if ids is None else set(ids)
@@ -69,7 +69,7 @@ def take(
         unavailable, changed = observe(config.workspace, placed)
         if changed:
             index.refresh(changed)
-    rows = index.runs(ids, metrics)
+    rows = index.runs(ids) if metrics is None else index.listed(ids, metrics)
     if ids is None:
         rows.sort(
             key=lambda row: (

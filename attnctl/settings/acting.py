@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
-from attnctl import sources
 from attnctl.settings.resource_rules import MATCHED
 from attnctl.settings.sbatch_options import bare
 
@@ -199,4 +198,6 @@ def _slurm(section: str, values: Mapping[str, Any]) -> Iterator[ActingSetting]:
 
 def _names_code(value: Any) -> bool:
     """Whether a default names a Python file, as `backbone = "./net.py:build"` does: its code runs."""
-    return isinstance(value, str) and any(sources.is_reference(part.strip()) for part in value.split(","))
+    from attnctl.sources import is_reference  # few files name code, and the reader of code takes 7 ms
+
+    return isinstance(value, str) and any(is_reference(part.strip()) for part in value.split(","))

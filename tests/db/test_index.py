@@ -14,7 +14,7 @@ import pytest
 
 from attnctl.db import PaperSweep, open_index
 from attnctl.db.index import Index
-from attnctl.db.rows import TIMING_FIELDS
+from attnctl.db.rows import COLUMNS, LISTED_COLUMNS, TIMING_FIELDS
 from attnctl.files import write_atomic
 from attnctl.workspace.layout import Workspace
 from attnctl.workspace.records import Placed, Sweep
@@ -41,15 +41,19 @@ def test_runs_are_returned_in_the_requested_order(index: Index) -> None:
     assert set(index.states(ids)) == set(ids)
 
 
-def test_rows_have_only_the_metrics_that_are_asked_for(workspace: Workspace, index: Index) -> None:
+def test_a_list_has_the_same_runs_with_the_metrics_that_are_asked_for(workspace: Workspace, index: Index) -> None:
     written.finish(workspace, RUNS[0].id)
     index.refresh()
-    whole = {row.id: dict(row.metrics) for row in index.runs()}
-    assert len(whole[RUNS[0].id]) > 1
-    assert "top1" in whole[RUNS[0].id]
-    for names in (["top1", "unheard"], []):
-        asked = {run: {name: value for name, value in found.items() if name in names} for run, found in whole.items()}
-        assert {row.id: dict(row.metrics) for row in index.runs(metrics=names)} == asked
+    left_out = {name for name, column in zip(COLUMNS, LISTED_COLUMNS, strict=True) if column != f"run.{name}"}
+    some = [RUNS[2].id, "unknown", RUNS[0].id]
+    for ids, names in ((None, ["top1", "unheard"]), (some, ["loss", "top1"]), (some, []), ([], ["top1"])):
+        whole, listed = index.runs(ids), index.listed(ids, names)
+        assert [row.id for row in listed] == [row.id for row in whole]
+        for row, short in zip(whole, listed, strict=True):
+            assert short.metrics == {name: value for name, value in row.metrics.items() if name in names}
+            assert all(getattr(short, name) == getattr(row, name) for name in COLUMNS if name not in left_out)
+            assert (short.batch, short.spec) == (row.batch, row.spec)
+    assert {"top1", "loss"} <= set(index.runs()[0].metrics) | set(index.runs([RUNS[0].id])[0].metrics)
 
 
 def test_the_batch_size_is_known_of_runs_under_way(workspace: Workspace, index: Index) -> None:
