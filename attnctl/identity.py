@@ -42,5 +42,5 @@ def digests(before: str, seeds: Iterable[int], after: str) -> Iterator[str]:
     begun = hashlib.sha256(before.encode())
     for seed in seeds:
         whole = begun.copy()
-        whole.update(f"{canonical(seed)}{after}".encode())
+        whole.update(f"{seed}{after}".encode())
         yield whole.hexdigest()[:ID_LENGTH]

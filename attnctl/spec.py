@@ -377,12 +377,16 @@ class RunSpec:
     @cached_property
     def id(self) -> str:
         """The run's id: SHA-256 of the canonical JSON, its first 16 hexadecimal digits."""
-        return identity.digest(self.canonical())
+        before = self._before_seed(self.init)
+        vars(self)["family"] = identity.digest(before + identity.WITHOUT_SEED)  # while its text is at hand
+        return identity.digest(before + self._from_seed())
 
     def canonical(self) -> str:
         """The JSON text that is hashed: sorted keys, without fields at their neutral value."""
-        after = identity.after_seed(vars(self.versions))
-        return f"{self._before_seed(self.init)}{identity.canonical(self.seed)}{after}"
+        return self._before_seed(self.init) + self._from_seed()
+
+    def _from_seed(self) -> str:
+        return f"{self.seed}{identity.after_seed(vars(self.versions))}"
 
     def _before_seed(self, init: str) -> str:
         """The beginning of the hashed text, with these initial weights."""
@@ -398,7 +402,7 @@ class RunSpec:
         specs = [RunSpec(**(values | {"seed": seed})) for seed in seeds]
         ids = identity.digests(self._before_seed(self.init), seeds, identity.after_seed(vars(self.versions)))
         for spec, run_id in zip(specs, ids, strict=True):
-            vars(spec)["id"] = run_id  # where the cached property keeps it
+            vars(spec).update(id=run_id, family=self.family)  # where the cached properties keep them
         return specs
 
     @property

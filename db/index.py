@@ -103,8 +103,7 @@ def open_index(workspace: Workspace) -> Index:
 def rebuild(workspace: Workspace) -> Index:
     """Rebuild the index from the folders alone. Raises SpecError, also if its file cannot be written."""
     index = Index(workspace, needs_file=True)
-    index.empty()
-    index.refresh()
+    index.rebuild()
     return index
 
 
@@ -172,13 +171,13 @@ class Index:
 
     # --------------------------------------------------------------------------------------------------- refreshing
 
-    def empty(self) -> None:
-        """Begin anew; a file that is torn gives way to a new one."""
+    def rebuild(self) -> None:
+        """Read all folders into a new file, whose content the index then takes; until then it is as before."""
+        if self._store.path is None:
+            self.refresh()
+            return
         with self.guarded() as store:
-            try:
-                store.empty()
-            except sqlite3.DatabaseError as error:
-                self._store = store.renewed(error)
+            self._store = store.rebuilt(lambda made: refresh.refresh(made, self.workspace))
 
     def refresh(self, runs: Collection[str] | None = None) -> None:
         """Take in what is new in the workspace's folders; doing it twice changes nothing.

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import os
 import sqlite3
 import time
 from collections import defaultdict
@@ -105,7 +106,8 @@ def forget(connection: sqlite3.Connection, numbers: Sequence[int], *, runs: bool
 def _ingest_run(connection: sqlite3.Connection, workspace: Workspace, indexed: IndexedRun, batch: Batch) -> None:
     folder = workspace.run(indexed.id)
     attempts = set(indexed.facts.requests)
-    put_off = workspace.waiting(indexed.id).exists()
+    waiting = f"{workspace.waiting_folder}/{indexed.id}.json"
+    put_off = os.path.exists(waiting)  # noqa: PTH110 - of thousands of runs
     before, devices = _read_so_far(indexed.facts), indexed.facts.devices()
     if not put_off and _read_grown(folder, indexed):
         if _read_so_far(indexed.facts) != before:
@@ -135,7 +137,7 @@ def _ingest_run(connection: sqlite3.Connection, workspace: Workspace, indexed: I
             for name, value in facts.spec.hyperparameters
         ]
     row = _add_run(indexed, verdict, batch)
-    put_off = put_off or verdict.state is State.WAITING or workspace.waiting(indexed.id).exists()
+    put_off = put_off or verdict.state is State.WAITING or os.path.exists(waiting)  # noqa: PTH110
     last = _last_report(folder, facts)
     if facts.problems or put_off:
         stamp = ""

@@ -14,6 +14,8 @@ _COLUMNS = (
 )
 """Of the table `run`."""
 
+_encode = json.JSONEncoder(sort_keys=True).encode
+
 _RECIPES = 1 << 10
 """Recipes that are kept: thousands of runs share each."""
 
@@ -49,7 +51,7 @@ def recipe_row(spec: RunSpec) -> dict[str, Any]:
     document = spec.to_json()
     after = {name: document.pop(name) for name in ("seed", "versions")}
     del document["recipe"]  # what is left sorts before it
-    text = f'{json.dumps(document, sort_keys=True)[:-1]}, "recipe": {recipe}, {json.dumps(after, sort_keys=True)[1:]}'
+    text = f'{_encode(document)[:-1]}, "recipe": {recipe}, {_encode(after)[1:]}'
     return {**row, "text": text}
 
 
@@ -61,5 +63,5 @@ def _of_recipe(recipe: Recipe) -> tuple[Mapping[str, Any], str]:
         row = {name: int(value) if isinstance(value, bool) else value for name, value in values.items()}
         if len(_ROWS) >= _RECIPES:
             _ROWS.clear()
-        found = _ROWS[id(recipe)] = recipe, row, json.dumps(values, sort_keys=True)
+        found = _ROWS[id(recipe)] = recipe, row, _encode(values)
     return found[1], found[2]

@@ -14,8 +14,8 @@ import os
 import re
 import sqlite3
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -105,8 +105,12 @@ class Store:
     def writing(self) -> Iterator[sqlite3.Connection]:
         """One transaction, alone among writers from its start: what is read in it nobody changes before its end.
 
-        Raises sqlite3.Error.
+        Inside another one, it is a part of that. Raises sqlite3.Error.
         """
+        inside = self.connection.in_transaction
+        if inside:
+            yield self.connection
+            return
         self.connection.execute("BEGIN IMMEDIATE")
         try:
             yield self.connection
@@ -144,6 +148,30 @@ class Store:
                 connection.execute(statement)
             connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
             connection.execute(f"PRAGMA user_version = {VERSION}")
+
+    def rebuilt(self, fill: Callable[[Store], None]) -> Store:
+        """This index with what `fill` writes into an empty one; a new one in its place if this one's file is torn.
+
+        It is filled in a temporary file beside this one's. Until that is whole, and if `fill` raises, this index is as
+        before. Raises sqlite3.Error and OSError.
+        """
+        assert self.path is not None
+        self._check_ours()
+        with _made_aside(self.path, None) as aside, closing(Store(_connect(aside), aside)) as made:
+            # Nobody else has this file, and it is deleted if it does not become whole.
+            made.connection.execute("PRAGMA journal_mode = OFF")
+            made.connection.execute("PRAGMA synchronous = OFF")
+            with made.writing():
+                fill(made)
+            try:
+                made.connection.backup(self.connection, progress=_give_up)
+                return self
+            except sqlite3.OperationalError:
+                raise
+            except sqlite3.DatabaseError as error:
+                new = self.renewed(error)
+                made.connection.backup(new.connection, progress=_give_up)
+                return new
 
     def _check_ours(self) -> None:
         """Raise ForeignFileError for another program's database: the file may have been exchanged since its check."""
@@ -277,6 +305,12 @@ def _current(path: Path, group: int | None) -> Store:
         store.close()
         raise
     return store
+
+
+def _give_up(status: int, _remaining: int, _total: int) -> None:
+    """Raise what SQLite raises when another command has locked the file for BUSY_SECONDS; `backup` would go on."""
+    if status & 0xFF in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}:
+        raise sqlite3.OperationalError("database is locked")
 
 
 def _storable(value: object) -> object:

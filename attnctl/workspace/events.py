@@ -24,6 +24,9 @@ BLOCK = 1 << 23
 TAIL = 64
 """Bytes before the offset that identify the log: they contain a time in microseconds, so no two logs share them."""
 
+_LEAST = 1 << 12
+"""Bytes per read where the log has grown meanwhile."""
+
 _AT_THE_ENDS = 1 << 16
 _LAST = 2048
 _LONGEST = 4096
@@ -159,14 +162,15 @@ def read(path: Path, log: Log) -> Iterator[list[Evaluation]]:
             raise Replaced from None
         return
     with stream:
-        if os.fstat(stream.fileno()).st_size < log.offset:
+        size = os.fstat(stream.fileno()).st_size
+        if size < log.offset:
             raise Replaced
         if log.offset:
             stream.seek(log.offset - len(log.tail))
             if stream.read(len(log.tail)) != log.tail:
                 raise Replaced
         rest = b""
-        while block := stream.read(BLOCK):
+        while block := stream.read(min(BLOCK, max(size - log.offset, _LEAST))):
             data = rest + block
             end = data.rfind(b"\n") + 1
             if end:

@@ -48,6 +48,7 @@ import re
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -109,7 +110,7 @@ class Incarnation:
 
     def exits(self, guard: Guard = skip_unreadable) -> list[Exit]:
         """The readable exit records, by rank. guard: handles the error of a damaged one."""
-        return sorted(_readable(Exit, self.exit_files, guard), key=lambda record: record.rank)
+        return sorted(_readable(Exit, self.path, guard, "exit."), key=lambda record: record.rank)
 
     def logged_ranks(self) -> list[int]:
         """The ranks that have a log, ascending."""
@@ -175,7 +176,7 @@ class Attempt:
 
     def observations(self, guard: Guard = skip_unreadable) -> list[Observed]:
         """The scheduler's reports, oldest first. guard: handles the error of a damaged record."""
-        return sorted(_readable(Observed, self.observation_files, guard), key=lambda record: record.at)
+        return sorted(_readable(Observed, self.observed, guard), key=lambda record: record.at)
 
 
 @dataclass(frozen=True)
@@ -277,7 +278,7 @@ class Workspace:
             return ""
         return str(folder.relative_to(self.root) if folder.is_relative_to(self.root) else folder)
 
-    @property
+    @cached_property
     def runs(self) -> Path:
         """The folder of the runs."""
         return self.runs_root or self.root / "runs"
@@ -292,7 +293,7 @@ class Workspace:
         """The folder of the sweeps."""
         return self.root / "sweeps"
 
-    @property
+    @cached_property
     def waiting_folder(self) -> Path:
         """The folder of the runs that are still to be submitted."""
         return self.root / "waiting"
@@ -426,7 +427,7 @@ class Workspace:
 
     def speeds(self) -> list[Speed]:
         """The measurements, newest first; damaged files are skipped."""
-        return sorted(_readable(Speed, lambda: _json_files(self.bench)), key=lambda speed: -speed.at)
+        return sorted(_readable(Speed, self.bench), key=lambda speed: -speed.at)
 
     def trial(self, run_id: str, trial: Trial) -> Path:
         """The file of a trial; a later one of the same run on the same device has the same file."""
@@ -435,7 +436,7 @@ class Workspace:
 
     def trials(self) -> list[Trial]:
         """The trials, oldest first; damaged files are skipped."""
-        return sorted(_readable(Trial, lambda: _json_files(self.trials_folder)), key=lambda trial: trial.at)
+        return sorted(_readable(Trial, self.trials_folder), key=lambda trial: trial.at)
 
     def import_file(self, import_id: str) -> Path:
         """The file of one import."""
@@ -472,14 +473,14 @@ RELATIVE = Workspace(Path())
 """The default layout with paths relative to the workspace: as in archives, and as typed in its folder."""
 
 
-def _readable(kind: type[R], files: Callable[[], list[Path]], guard: Guard = skip_unreadable) -> list[R]:
-    """The readable records in these files."""
+def _readable(kind: type[R], folder: Path, guard: Guard = skip_unreadable, prefix: str = "") -> list[R]:
+    """The readable records in the files `<prefix>*.json` of a folder, by name."""
     records: list[R] = []
     with guard():
-        for path in files():
-            with guard():
-                record = kind.read(path)
-                records += [record] if record is not None else []
+        for name in _json_names(folder):
+            if name.startswith(prefix):
+                with guard():
+                    records += filter(None, [kind.read(f"{folder}/{name}.json")])
     return records
 
 
@@ -490,17 +491,16 @@ def _json_files(folder: Path, prefix: str = "") -> list[Path]:
 
 def _json_names(folder: Path) -> list[str]:
     """The names of the JSON files in a folder, ascending, without `.json`; unfinished files start with a dot."""
-    try:
-        with os.scandir(folder) as entries:
-            names = [entry.name for entry in entries]
-    except (FileNotFoundError, NotADirectoryError):
-        return []
-    return sorted(name.removesuffix(".json") for name in names if name.endswith(".json") and name[0] != ".")
+    return sorted(name[:-5] for name in _names(folder) if name.endswith(".json") and name[0] != ".")
 
 
 def _numbered(folder: Path) -> list[int]:
+    return sorted(int(name) for name in _names(folder) if name.isdecimal())
+
+
+def _names(folder: Path) -> list[str]:
+    """The names in a folder, which need not exist; raises OSError."""
     try:
-        with os.scandir(folder) as entries:
-            return sorted(int(entry.name) for entry in entries if entry.name.isdecimal())
+        return os.listdir(folder)  # noqa: PTH208 - names alone, of thousands of folders
     except (FileNotFoundError, NotADirectoryError):
         return []

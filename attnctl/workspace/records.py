@@ -48,7 +48,7 @@ class Record:
             raise RecordError(f"{source} is not a {cls.__name__} record: {error}") from error
 
     @classmethod
-    def read(cls, path: Path) -> Self | None:
+    def read(cls, path: Path | str) -> Self | None:
         """The record in `path`; None when the file does not exist. Raises RecordError."""
         data = untrusted_json.content(path)
         return cls.decode(data, path) if data is not None else None

@@ -33,7 +33,7 @@ class RecordError(ValueError):
     """A workspace file is unreadable or has invalid content; the message names the file."""
 
 
-def content(path: Path) -> bytes | None:
+def content(path: Path | str) -> bytes | None:
     """The content of a file; None when it does not exist. Raises RecordError when it cannot be read."""
     try:
         return read_regular(path)

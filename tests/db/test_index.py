@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from attnctl.db import PaperSweep, open_index
+from attnctl.db import PaperSweep, open_index, rebuild, refresh
 from attnctl.db.index import Index
+from attnctl.db.location import location
 from attnctl.db.rows import COLUMNS, LISTED_COLUMNS, TIMING_FIELDS
+from attnctl.db.store import Store, StoreError, open_store
 from attnctl.files import write_atomic
 from attnctl.workspace.layout import Workspace
 from attnctl.workspace.records import Placed, Sweep
@@ -143,7 +147,7 @@ COUNT = """
 import sys
 from pathlib import Path
 from attnctl.workspace.layout import Workspace
-from attnctl.db import PaperSweep, open_index
+from attnctl.db import PaperSweep, open_index, rebuild, refresh
 touched = []
 def hook(event, arguments):
     if event.split(".")[0] in {"open", "os", "glob", "pathlib"} and arguments:
@@ -177,3 +181,80 @@ def test_finished_runs_need_no_file_system_calls(tmp_path: Path) -> None:
             ["strace", "-f", "-e", "trace=%file", "-o", str(trace), *command], check=True, capture_output=True
         )
         assert not [line for line in trace.read_text().splitlines() if f"{tmp_path}/runs/" in line]
+
+
+def _index_of(folder: Path, count: int) -> Workspace:
+    """A workspace whose index has this many completed runs."""
+    workspace, specs = Workspace(folder), written.specs(seeds=tuple(map(str, range(count))))
+    written.submit(workspace, specs)
+    for spec in specs:
+        written.finish(workspace, spec.id)
+    with open_index(workspace) as index:
+        index.refresh()
+    return workspace
+
+
+def test_an_index_that_is_not_rebuilt_to_its_end_stays_as_it_was(tmp_path: Path) -> None:
+    workspace = _index_of(tmp_path, 3)
+    path = location(workspace)
+    before, names = path.read_bytes(), sorted(tmp_path.iterdir())
+    workspace.run(workspace.run_ids()[0]).spec.unlink()  # what a rebuilt index would lack
+    for error in (KeyboardInterrupt(), sqlite3.OperationalError("database or disk is full")):
+
+        def stop(made: Store, error: BaseException = error) -> None:
+            refresh.refresh(made, workspace)
+            assert len(made.connection.execute("SELECT id FROM run").fetchall()) == 2
+            raise error
+
+        with closing(open_store(path)) as store, pytest.raises(type(error)):
+            store.rebuilt(stop)
+        assert path.read_bytes() == before
+        assert sorted(tmp_path.iterdir()) == names
+    with rebuild(workspace) as index:
+        assert len(index.runs()) == 2
+    assert sorted(tmp_path.iterdir()) == names
+
+
+def test_others_read_the_index_of_before_until_it_is_rebuilt(tmp_path: Path) -> None:
+    workspace = _index_of(tmp_path, 3)
+    path = location(workspace)
+    workspace.run(workspace.run_ids()[0]).spec.unlink()
+    with closing(open_store(path)) as store, closing(open_store(path)) as other:
+
+        def count() -> int:
+            ((runs,),) = other.connection.execute("SELECT count(*) FROM run").fetchall()
+            return int(runs)
+
+        def fill(made: Store) -> None:
+            refresh.refresh(made, workspace)
+            assert count() == 3
+
+        assert store.rebuilt(fill) is store
+        assert count() == 2
+
+
+def test_a_rebuilt_index_waits_for_others_and_gives_up_after_a_while(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("attnctl.db.store.BUSY_SECONDS", 0.1)
+    workspace = _index_of(tmp_path, 1)
+    path = location(workspace)
+    locked = pytest.raises(StoreError, match=f"{path}: database is locked")
+    with closing(open_store(path)) as other, other.writing(), locked:
+        rebuild(workspace)
+    with rebuild(workspace) as index:
+        assert len(index.runs()) == 1
+
+
+def test_an_index_that_is_torn_while_it_is_rebuilt_gives_way_to_a_new_one(tmp_path: Path) -> None:
+    workspace = _index_of(tmp_path, 1)
+    path = location(workspace)
+
+    def fill(made: Store) -> None:
+        refresh.refresh(made, workspace)
+        path.write_bytes(path.read_bytes()[:100] + b"torn" * 100)  # behind the header
+
+    with closing(open_store(path)) as store, closing(store.rebuilt(fill)) as new:
+        assert len(new.connection.execute("SELECT id FROM run").fetchall()) == 1
+    with open_index(workspace) as index:
+        assert len(index.runs()) == 1
