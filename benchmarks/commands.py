@@ -37,6 +37,8 @@ MODULES = ("none", "se", "eca", "ela")
 KERNELS = ("3", "5", "7", "9")
 CELLS = 10
 """Of the grid of these: the plain network, se, and four kernels of eca and of ela."""
+RANGE = 1000
+"""The most seeds of one range of `--seed`."""
 TAG = "attnctl-20231114-221320-00000001"
 JOB = 77
 
@@ -49,7 +51,8 @@ def grid(count: int) -> list[RunSpec]:
 
 def words(count: int) -> list[str]:
     """The command line whose runs are `grid(count)`."""
-    seeds = f"0..{count // CELLS - 1}"
+    each = count // CELLS
+    seeds = ",".join(f"{first}..{min(first + RANGE, each) - 1}" for first in range(0, each, RANGE))
     return ["sweep", ",".join(MODULES), "--kernel", ",".join(KERNELS), "--seed", seeds, "--name", "all"]
 
 

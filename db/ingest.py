@@ -115,7 +115,8 @@ def _ingest_run(connection: sqlite3.Connection, workspace: Workspace, indexed: I
             _add_log(connection, indexed, batch, before, devices)
             _add_run(indexed, verdict_of(row["state"], row["reason"], row["since"], row["node"]), batch)
         return
-    stamp = stamps.of(folder)  # before anything else is read, so that no later change is missed
+    seen = stamps.look(folder)  # before anything else is read, so that no later change is missed
+    stamp, indexed.facts.names = seen.stamp, seen.names
     try:
         facts = read_run(folder, indexed.facts)
     except Replaced:
@@ -163,8 +164,10 @@ def _read_grown(folder: RunDir, indexed: IndexedRun) -> bool:
 
 def _last_report(folder: RunDir, facts: Facts) -> Observed | None:
     """What the scheduler said last of the newest attempt."""
-    seen = folder.attempt(facts.newest).observations() if facts.newest is not None else []
-    return seen[-1] if seen else None
+    attempt = folder.attempt(facts.newest) if facts.newest is not None else None
+    if attempt is None or facts.names_of(attempt).lack(attempt.observed):
+        return None
+    return next(reversed(attempt.observations()), None)
 
 
 def _depends_not_on_log(facts: Facts, verdict: Verdict, last: Observed | None) -> bool:

@@ -8,6 +8,9 @@ from __future__ import annotations
 
 import contextlib
 import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
 
 from attnctl.files import open_regular
 from attnctl.lifecycle import state
@@ -19,6 +22,20 @@ from attnctl.workspace.records import Cancel, Request
 from attnctl.workspace.submissions import HeadOf, Submitted
 
 
+class Names(NamedTuple):
+    """The names in the folders of an attempt and of its newest incarnation; None where they were not listed."""
+
+    attempt: Sequence[str] | None = None
+    start: Sequence[str] | None = None
+
+    def lack(self, path: Path) -> bool:
+        """Whether a file or folder of the attempt is not there."""
+        return self.attempt is not None and path.name not in self.attempt
+
+
+_NOT_LISTED = Names()
+
+
 def gather(
     attempt: Attempt,
     request: Request,
@@ -26,17 +43,20 @@ def gather(
     start: Incarnation | None,
     started: float | None,
     guard: Guard = skip_unreadable,
+    names: Names = _NOT_LISTED,
 ) -> Evidence:
     """The evidence of an attempt.
 
     submitted: the head of its submission. start: its newest incarnation; started: when that began, in Unix seconds.
-    guard: handles the error of an unreadable record, which does not count as evidence.
+    guard: handles the error of an unreadable record, which does not count as evidence. names: of the files that were
+    there a moment ago; others are not looked for.
     """
-    exits = start.exits(guard) if start is not None else ()
-    observations = attempt.observations(guard)
+    exits = start.exits(guard, names.start) if start is not None else ()
+    observations = attempt.observations(guard) if not names.lack(attempt.observed) else []
     cancel = None
-    with guard():
-        cancel = Cancel.read(attempt.cancel)
+    if not names.lack(attempt.cancel):
+        with guard():
+            cancel = Cancel.read(attempt.cancel)
     shown = not observations or observations[-1].word not in {ABSENT, UNSEEN}
     return Evidence(
         created=request.created,
@@ -48,7 +68,7 @@ def gather(
         world=world(request),
         started=started,
         cancel=cancel,
-        waits_for_space=attempt.waiting_for_space.exists(),
+        waits_for_space=not names.lack(attempt.waiting_for_space) and attempt.waiting_for_space.exists(),
         base=request.base,
         unclaimed=bool(submitted is not None and submitted.runs_per_job and not attempt.owner.exists()),
     )

@@ -5,17 +5,19 @@ An unreadable file does not stop the reader: its error message is collected and 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
 from attnctl.lifecycle import evidence
+from attnctl.lifecycle.evidence import Names
 from attnctl.lifecycle.state import State, Verdict, decide
 from attnctl.spec import RunSpec
 from attnctl.workspace import events, requests
 from attnctl.workspace.events import Evaluation, Log, Summary
 from attnctl.workspace.layout import Attempt, Incarnation, RunDir, Workspace
+from attnctl.workspace.record_files import numbered
 from attnctl.workspace.records import RecordError, Request
 from attnctl.workspace.submissions import Submitted
 
@@ -39,6 +41,14 @@ class Facts:
     fresh: list[tuple[Token, Evaluation]] = field(default_factory=list)
     """The evaluations read this time."""
     problems: list[str] = field(default_factory=list)
+    names: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """What `attnctl.workspace.stamps.look` found in the run's folders just before; empty: they are listed as needed."""
+
+    def names_of(self, attempt: Attempt) -> Names:
+        """The names in the folders of an attempt and of its newest incarnation, as far as they were listed."""
+        folder = f"{attempt.path.parent.name}/{attempt.number}"
+        start = self.names.get(f"{folder}/{self.token[1]}") if self.token is not None else None
+        return Names(self.names.get(folder), start)
 
     @property
     def newest(self) -> int | None:
@@ -91,7 +101,8 @@ def read_run(run: RunDir, facts: Facts) -> Facts | None:
             if not run.spec.exists():
                 return None
             facts.spec = run.read_spec()
-    for attempt in run.attempts():
+    names = facts.names.get(run.attempts_folder.name)
+    for attempt in run.attempts() if names is None else map(run.attempt, numbered(names)):
         _read_attempt(attempt, facts)
     return facts
 
@@ -103,7 +114,8 @@ def _read_attempt(attempt: Attempt, facts: Facts) -> None:
             if request is None:
                 return  # the command that created the folder has not written the request yet
             facts.requests[attempt.number] = request
-    for incarnation in attempt.incarnations():
+    names = facts.names_of(attempt).attempt
+    for incarnation in attempt.incarnations() if names is None else map(attempt.incarnation, numbered(names)):
         log = facts.logs.setdefault(incarnation.token, Log())
         with _Noting(facts):
             for evaluations in events.read(incarnation.events, log):
@@ -147,7 +159,8 @@ def _judge_attempt(run: RunDir, facts: Facts, submissions: Mapping[str, Submitte
     start = attempt.incarnation(facts.token[1]) if facts.token is not None else None
     summary = facts.logs[facts.token].summary if facts.token is not None else Summary()
     submitted = submissions.get(request.tag)
-    verdict = decide(evidence.gather(attempt, request, submitted, start, summary.started, partial(_Noting, facts)))
+    noting, names = partial(_Noting, facts), facts.names_of(attempt)
+    verdict = decide(evidence.gather(attempt, request, submitted, start, summary.started, noting, names))
     if facts.problems and not verdict.reason:
         return replace(verdict, reason=facts.problems[0])
     if summary.lost and verdict.state is State.RUNNING and not verdict.reason:

@@ -45,24 +45,19 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from attnctl.files import read_regular
 from attnctl.spec import ID_LENGTH, RunSpec
-from attnctl.workspace import untrusted_json
-from attnctl.workspace.records import Exit, Imported, ImportedFile, Observed, Record, RecordError, Speed, Trial
-
-R = TypeVar("R", bound=Record)
+from attnctl.workspace import record_files, untrusted_json
+from attnctl.workspace.record_files import Guard as Guard
+from attnctl.workspace.records import Exit, Imported, ImportedFile, Observed, RecordError, Speed, Trial
 
 _ID = re.compile(f"[0-9a-f]{{{ID_LENGTH}}}")
-
-Guard = Callable[[], AbstractContextManager[object]]
-"""A context manager around each file read that handles its RecordError or OSError, by skipping or collecting it."""
 
 
 def skip_unreadable() -> contextlib.suppress:
@@ -106,11 +101,11 @@ class Incarnation:
 
     def exit_files(self) -> list[Path]:
         """The files of the exit records, by name. Raises OSError."""
-        return _json_files(self.path, "exit.")
+        return record_files.json_files(self.path, "exit.")
 
-    def exits(self, guard: Guard = skip_unreadable) -> list[Exit]:
-        """The readable exit records, by rank. guard: handles the error of a damaged one."""
-        return sorted(_readable(Exit, self.path, guard, "exit."), key=lambda record: record.rank)
+    def exits(self, guard: Guard = skip_unreadable, names: Sequence[str] | None = None) -> list[Exit]:
+        """The readable exit records, by rank. guard: handles the error of a damaged one; names: in the folder."""
+        return sorted(record_files.readable(Exit, self.path, guard, "exit.", names), key=lambda record: record.rank)
 
     def logged_ranks(self) -> list[int]:
         """The ranks that have a log, ascending."""
@@ -157,7 +152,7 @@ class Attempt:
 
     def observation_files(self) -> list[Path]:
         """The files of the scheduler's reports, by name. Raises OSError."""
-        return _json_files(self.observed)
+        return record_files.json_files(self.observed)
 
     def incarnation(self, restart: int) -> Incarnation:
         """Incarnation number `restart`, which need not exist yet."""
@@ -165,7 +160,7 @@ class Attempt:
 
     def incarnations(self) -> list[Incarnation]:
         """The existing incarnations, oldest first."""
-        return [self.incarnation(number) for number in _numbered(self.path)]
+        return [self.incarnation(number) for number in record_files.numbered(record_files.names_in(self.path))]
 
     @property
     def completed(self) -> bool:
@@ -176,7 +171,7 @@ class Attempt:
 
     def observations(self, guard: Guard = skip_unreadable) -> list[Observed]:
         """The scheduler's reports, oldest first. guard: handles the error of a damaged record."""
-        return sorted(_readable(Observed, self.observed, guard), key=lambda record: record.at)
+        return sorted(record_files.readable(Observed, self.observed, guard), key=lambda record: record.at)
 
 
 @dataclass(frozen=True)
@@ -239,7 +234,7 @@ class RunDir:
 
     def attempts(self) -> list[Attempt]:
         """The existing attempts, oldest first."""
-        return [self.attempt(number) for number in _numbered(self.attempts_folder)]
+        return [self.attempt(number) for number in record_files.numbered(record_files.names_in(self.attempts_folder))]
 
     @property
     def last_step(self) -> int:
@@ -390,11 +385,11 @@ class Workspace:
 
     def sweep_names(self) -> list[str]:
         """The names of all sweeps, ascending."""
-        return _json_names(self.sweeps)
+        return record_files.json_names(self.sweeps)
 
     def submission_tags(self) -> list[str]:
         """The tags of all submissions, ascending."""
-        return _json_names(self.submissions)
+        return record_files.json_names(self.submissions)
 
     def waiting(self, run_id: str) -> Path:
         """The file of a run that is still to be submitted."""
@@ -427,7 +422,7 @@ class Workspace:
 
     def speeds(self) -> list[Speed]:
         """The measurements, newest first; damaged files are skipped."""
-        return sorted(_readable(Speed, self.bench), key=lambda speed: -speed.at)
+        return sorted(record_files.readable(Speed, self.bench, skip_unreadable), key=lambda speed: -speed.at)
 
     def trial(self, run_id: str, trial: Trial) -> Path:
         """The file of a trial; a later one of the same run on the same device has the same file."""
@@ -436,7 +431,7 @@ class Workspace:
 
     def trials(self) -> list[Trial]:
         """The trials, oldest first; damaged files are skipped."""
-        return sorted(_readable(Trial, self.trials_folder), key=lambda trial: trial.at)
+        return sorted(record_files.readable(Trial, self.trials_folder, skip_unreadable), key=lambda trial: trial.at)
 
     def import_file(self, import_id: str) -> Path:
         """The file of one import."""
@@ -444,11 +439,11 @@ class Workspace:
 
     def import_ids(self) -> list[str]:
         """The ids of all imports, ascending."""
-        return _json_names(self.imports_folder)
+        return record_files.json_names(self.imports_folder)
 
     def import_files(self) -> list[ImportedFile]:
         """The imported files, oldest first; raises RecordError for a damaged one, so that no number is lost."""
-        records = [ImportedFile.read(path) for path in _json_files(self.imports_folder)]
+        records = [ImportedFile.read(path) for path in record_files.json_files(self.imports_folder)]
         return sorted((record for record in records if record), key=lambda record: (record.at, record.id))
 
     def imports(self) -> list[Imported]:
@@ -471,36 +466,3 @@ def has_one_writer(path: Path) -> bool:
 
 RELATIVE = Workspace(Path())
 """The default layout with paths relative to the workspace: as in archives, and as typed in its folder."""
-
-
-def _readable(kind: type[R], folder: Path, guard: Guard = skip_unreadable, prefix: str = "") -> list[R]:
-    """The readable records in the files `<prefix>*.json` of a folder, by name."""
-    records: list[R] = []
-    with guard():
-        for name in _json_names(folder):
-            if name.startswith(prefix):
-                with guard():
-                    records += filter(None, [kind.read(f"{folder}/{name}.json")])
-    return records
-
-
-def _json_files(folder: Path, prefix: str = "") -> list[Path]:
-    """The files `<prefix>*.json` in a folder, by name, without unfinished ones; raises OSError."""
-    return [folder / f"{name}.json" for name in _json_names(folder) if name.startswith(prefix)]
-
-
-def _json_names(folder: Path) -> list[str]:
-    """The names of the JSON files in a folder, ascending, without `.json`; unfinished files start with a dot."""
-    return sorted(name[:-5] for name in _names(folder) if name.endswith(".json") and name[0] != ".")
-
-
-def _numbered(folder: Path) -> list[int]:
-    return sorted(int(name) for name in _names(folder) if name.isdecimal())
-
-
-def _names(folder: Path) -> list[str]:
-    """The names in a folder, which need not exist; raises OSError."""
-    try:
-        return os.listdir(folder)  # noqa: PTH208 - names alone, of thousands of folders
-    except (FileNotFoundError, NotADirectoryError):
-        return []

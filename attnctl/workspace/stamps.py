@@ -8,7 +8,8 @@ the stamp differ, unless the clock of the file system has not moved on in betwee
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from attnctl.workspace.layout import Attempt, Incarnation, RunDir
@@ -25,25 +26,45 @@ _OBSERVED = Attempt(Path(), 1).observed.name
 _EVENTS = Incarnation(Path(), (1, 0)).events.name
 
 
+@dataclass(frozen=True)
+class Look:
+    """What a run's folder is like. names: in each of its folders, by its path relative to the run's.
+
+    Each folder's time is read before its names: what comes into it later makes the next stamp differ.
+    """
+
+    stamp: str
+    """Empty before the run has an attempt."""
+    names: Mapping[str, Sequence[str]]
+
+
+def look(run: RunDir) -> Look:
+    """What a run's folder is like now. Works on texts, since thousands of runs are looked at."""
+    folder = str(run.path)
+    states: dict[str, str] = {}
+    names: dict[str, list[str]] = {}
+
+    def listed(path: str) -> list[str]:
+        states[path] = _state(f"{folder}/{path}")
+        names[path] = _names(f"{folder}/{path}")
+        return names[path]
+
+    for number in filter(str.isdecimal, listed(_ATTEMPTS)):
+        attempt = f"{_ATTEMPTS}/{number}"
+        inside = listed(attempt)
+        states[f"{attempt}/{_OBSERVED}"] = _state(f"{folder}/{attempt}/{_OBSERVED}") if _OBSERVED in inside else _GONE
+        for restart in filter(str.isdecimal, inside):
+            start = f"{attempt}/{restart}"
+            files = [name for name in listed(start) if name.startswith("exit.")]
+            for path in (f"{start}/{name}" for name in (_EVENTS, *files)):
+                states[path] = _state(f"{folder}/{path}")
+    stamp = "\n".join(f"{path}\t{state}" for path, state in states.items()) if len(states) > 1 else ""
+    return Look(stamp, names)
+
+
 def of(run: RunDir) -> str:
     """The stamp of a run's folder as it is now; empty before it has an attempt."""
-    folder = str(run.path)
-    paths = list(_paths(folder))
-    return "\n".join(f"{path}\t{_state(f'{folder}/{path}')}" for path in paths) if len(paths) > 1 else ""
-
-
-def _paths(folder: str) -> Iterator[str]:
-    """What a run's state depends on, relative to its folder: texts, since thousands of runs are looked at."""
-    yield _ATTEMPTS
-    for number in filter(str.isdecimal, _names(f"{folder}/{_ATTEMPTS}")):
-        attempt = f"{_ATTEMPTS}/{number}"
-        yield attempt
-        yield f"{attempt}/{_OBSERVED}"
-        for restart in filter(str.isdecimal, _names(f"{folder}/{attempt}")):
-            start = f"{attempt}/{restart}"
-            yield start
-            yield f"{start}/{_EVENTS}"
-            yield from (f"{start}/{name}" for name in _names(f"{folder}/{start}") if name.startswith("exit."))
+    return look(run).stamp
 
 
 def _names(folder: str) -> list[str]:

@@ -56,6 +56,35 @@ def test_a_stamp_shows_each_change_of_what_a_state_depends_on(
     assert stamps.of(run) != stamp
 
 
+def test_a_look_lists_the_folders_of_a_run_as_they_are(tmp_path: Path) -> None:
+    _, run = _failed(tmp_path)
+    look = stamps.look(run)
+    assert look.stamp == stamps.of(run)
+    assert set(look.names) == {"attempts", "attempts/1", "attempts/1/0"}
+    for folder, names in look.names.items():
+        assert sorted(names) == sorted(path.name for path in (run.path / folder).iterdir())
+
+
+def test_what_comes_into_a_folder_after_it_was_listed_makes_another_stamp(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workspace, run = _failed(tmp_path)
+    names, listed = stamps._names, []
+
+    def list_and_add(folder: str) -> list[str]:
+        found = names(folder)
+        if folder.endswith("/attempts/1/0"):
+            listed.append(found)
+            written.leave(workspace, run.id, "completed", rank=1)
+        return found
+
+    monkeypatch.setattr(stamps, "_names", list_and_add)
+    look = stamps.look(run)
+    assert look.names["attempts/1/0"] == listed[0]
+    assert "exit.1.json" not in listed[0]
+    assert not stamps.unchanged(str(run.path), look.stamp)
+
+
 def test_a_first_report_of_the_scheduler_is_noticed(tmp_path: Path) -> None:
     workspace, (spec,) = Workspace(tmp_path), written.specs()
     written.submit(workspace, [spec])
