@@ -43,12 +43,13 @@ _ACTIVE = json.dumps([state for state in State if state.active and state is not 
 _UNDER_WAY = f"({', '.join(repr(str(state)) for state in State if state.active)})"
 
 # Only names of our own are put into these texts; all values are variables.
-_NAMED = "WHERE (:ids IS NULL OR id IN (SELECT value FROM json_each(:ids)))"
+_ANY = ":ids IS NULL OR "
+_NAMED = f"WHERE ({_ANY}id IN (SELECT value FROM json_each(:ids)))"  # noqa: S608
 _SOME = f"run IN (SELECT number FROM run {_NAMED})"  # noqa: S608
 _RUNS = f"SELECT number, {', '.join(COLUMNS)} FROM run {_NAMED}"  # noqa: S608
-_NAMES = "SELECT DISTINCT name FROM result ORDER BY name"
+_NAMES = f"SELECT DISTINCT name FROM result WHERE {_ANY}{_SOME} ORDER BY name"  # noqa: S608
 _LAST = f"""
-    SELECT run, {{columns}} FROM (SELECT run, name, last AS value FROM result WHERE :ids IS NULL OR {_SOME})
+    SELECT run, {{columns}} FROM (SELECT run, name, last AS value FROM result WHERE {_ANY}{_SOME})
     GROUP BY run"""  # noqa: S608
 _RECIPE = ", ".join(f"spec.{name}" for name in recipe_fields())
 _PARTS = {
@@ -162,6 +163,10 @@ class Index:
         with clear(self._store.path):
             yield self._store
 
+    def _rows_of(self, query: str, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+        """`_rows` of the runs `ids`: for a condition with OR, SQLite would look through all rows to find a few."""
+        return self._rows(query if values["ids"] is None else query.replace(_ANY, ""), values)
+
     def _rows(self, query: str, values: Sequence[Any] | Mapping[str, Any] = ()) -> list[tuple[Any, ...]]:
         if self._closed:
             with Index(self.workspace) as again:
@@ -222,7 +227,7 @@ class Index:
 
     def states(self, ids: Sequence[str]) -> dict[str, Verdict]:
         """The state of each of these runs that is known."""
-        rows = self._rows(f"SELECT id, state, reason, since, node FROM run {_NAMED}", {"ids": _listed(ids)})  # noqa: S608
+        rows = self._rows_of(f"SELECT id, state, reason, since, node FROM run {_NAMED}", {"ids": _listed(ids)})  # noqa: S608
         return {run: verdict_of(state, reason, since, node) for run, state, reason, since, node in rows}
 
     def settled(self, ids: Collection[str]) -> dict[str, Verdict]:
@@ -240,7 +245,7 @@ class Index:
         Of a run that was never submitted, has a damaged file, or was changed since it was completed, nothing is here.
         """
         query = f"SELECT id FROM run {_NAMED} AND final = 0 AND problem IS NULL AND state != :new"  # noqa: S608
-        read = {run for (run,) in self._rows(query, {"ids": _listed(ids), "new": State.NEW})}
+        read = {run for (run,) in self._rows_of(query, {"ids": _listed(ids), "new": State.NEW})}
         return self.states(list(read)) | self.settled(set(ids) - read)
 
     def runs(self, ids: Sequence[str] | None = None) -> list[RunRow]:
@@ -251,7 +256,7 @@ class Index:
         nothing: dict[str, float] = {}
         found = {
             run: RunRow(*(run, *row, last.get(number, nothing), details))
-            for number, run, *row in self._rows(_RUNS, values)
+            for number, run, *row in self._rows_of(_RUNS, values)
         }
         return [found[run] for run in dict.fromkeys(sorted(found) if ids is None else ids) if run in found]
 
@@ -261,10 +266,10 @@ class Index:
         metrics: the names of the last values that the rows have
         """
         values: dict[str, Any] = {"ids": None if ids is None else _listed(ids)}
-        names = [name for (name,) in self._rows(_NAMES) if name in metrics] if metrics else []
+        names = [name for (name,) in self._rows_of(_NAMES, values) if name in metrics] if metrics else []
         lasts = [f"(SELECT last FROM result WHERE run = number AND name = :name{k})" for k in range(len(names))]  # noqa: S608
         query = f"SELECT {', '.join((*LISTED_COLUMNS, *lasts))} FROM run {_NAMED}"  # noqa: S608
-        fetched = self._rows(query, values | {f"name{k}": name for k, name in enumerate(names)})
+        fetched = self._rows_of(query, values | {f"name{k}": name for k, name in enumerate(names)})
         details, width = Details(lambda part: self._details(part, values)), len(LISTED_COLUMNS)
         rows = [RunRow(*(*row[:width], _known(names, row[width:]), details)) for row in fetched]
         if ids is None:
@@ -283,26 +288,26 @@ class Index:
 
     def _wide(self, query: str, values: Mapping[str, Any]) -> dict[int, dict[str, float]]:
         """Run number -> name -> value. query: with the place of one column for each name of a result."""
-        names = [name for (name,) in self._rows(_NAMES)]
+        names = [name for (name,) in self._rows_of(_NAMES, values)]
         columns = ", ".join(f"max(CASE name WHEN :name{number} THEN value END)" for number in range(len(names)))
         if not names:
             return {}
         variables = {**values, **{f"name{number}": name for number, name in enumerate(names)}}
         return {
             number: {name: value for name, value in zip(names, row, strict=True) if value is not None}
-            for number, *row in self._rows(query.format(columns=columns), variables)
+            for number, *row in self._rows_of(query.format(columns=columns), variables)
         }
 
     def _details(self, part: str, values: Mapping[str, Any]) -> Mapping[str, Any]:
         """A part of `RunRow` that not everybody asks for: run id -> value."""
         if part in {"batch", "recipe", "spec"}:
-            return {run: row if part == "recipe" else row[0] for run, *row in self._rows(_PARTS[part], values)}
+            return {run: row if part == "recipe" else row[0] for run, *row in self._rows_of(_PARTS[part], values)}
         if part == "base":
-            bases = {run: Start.of(init).run for run, init in self._rows(_PARTS[part], values)}
+            bases = {run: Start.of(init).run for run, init in self._rows_of(_PARTS[part], values)}
             rows = {row.id: row for row in self.runs(sorted(set(filter(None, bases.values()))))}
             return {run: rows[base] for run, base in bases.items() if base in rows}
         found: dict[str, dict[str, Any]] = defaultdict(dict)
-        for run, name, value in self._rows(_PARTS[part], values):
+        for run, name, value in self._rows_of(_PARTS[part], values):
             found[run][name] = value
         return found
 

@@ -18,7 +18,7 @@ from attnctl.db import PaperSweep, open_index, rebuild, refresh
 from attnctl.db.index import Index
 from attnctl.db.location import location
 from attnctl.db.rows import COLUMNS, LISTED_COLUMNS, TIMING_FIELDS
-from attnctl.db.store import Store, StoreError, open_store
+from attnctl.db.store import TABLES, Store, StoreError, open_store
 from attnctl.files import write_atomic
 from attnctl.workspace.layout import Workspace
 from attnctl.workspace.records import Placed, Sweep
@@ -67,6 +67,22 @@ def test_the_batch_size_is_known_of_runs_under_way(workspace: Workspace, index: 
     assert done.batch is None
     assert [row.batch for row in active] == [row.recipe["batch"] for row in active]
     assert [row.batch for row in index.runs([active[0].id])] == [active[0].batch]
+
+
+def test_of_a_few_runs_nothing_is_read_but_their_own_rows(workspace: Workspace, index: Index) -> None:
+    written.finish(workspace, RUNS[0].id)
+    index.refresh()
+    connection = index._store.connection
+    asked: list[str] = []
+    connection.set_trace_callback(asked.append)
+    (row,) = index.runs([RUNS[0].id])
+    index.listed([RUNS[0].id], ["top1"])
+    index.states([RUNS[0].id])
+    assert all((row.best, row.hyperparameters == {}, row.recipe, row.spec, row.base is None, row.batch is None))
+    connection.set_trace_callback(None)
+    assert len(asked) > 8
+    steps = [step for query in asked for (*_, step) in connection.execute(f"EXPLAIN QUERY PLAN {query}").fetchall()]
+    assert not [step for step in steps if step.startswith("SCAN") and step.split()[1] in TABLES]
 
 
 def test_more_runs_than_sqlite_variables_can_be_queried(index: Index) -> None:
