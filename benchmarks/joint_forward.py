@@ -1,6 +1,7 @@
 """One forward for the virtual replicas of a step, beside separate forwards and the loops that a person would write.
 
     python benchmarks/joint_forward.py [--quick] [--rounds N] [--threads N] [--backbone NAME] [--side N]
+                                       [--layout contiguous] [--keep]
 
 All train the same network on the same images, batch 128 with norm_batch 32, one step each in turn:
 
@@ -9,6 +10,7 @@ All train the same network on the same images, batch 128 with norm_batch 32, one
 - separate: attnctl's learner with four forwards;
 - joint: attnctl's learner with one forward, whose batch norms see 32 samples each.
 
+All loops have one allocator: that of a plain loop, or with --keep that of a run on a CPU, which keeps freed memory.
 The time is that of the process on a CPU, whatever else the machine does, and that of events on a GPU. The goal is at
 least 0.97 of the plain loop with one forward. Operations are those that torch dispatches in a step; on a GPU, kernels.
 """
@@ -31,6 +33,7 @@ from attnctl import backbones, recipes
 from attnctl.jobs.runtime.group import Group
 from attnctl.jobs.tasks.classify import Classify
 from attnctl.jobs.tasks.task import Arithmetic
+from attnctl.jobs.training import allocator
 from attnctl.jobs.training.learner import Learner
 from attnctl.jobs.training.replicas import seed_forward
 
@@ -41,12 +44,13 @@ GOAL = 0.97
 class Loops:
     """The four loops over one batch, each with a network of its own."""
 
-    def __init__(self, backbone: str, side: int, device: torch.device) -> None:
+    def __init__(self, backbone: str, side: int, device: torch.device, channels_last: bool = True) -> None:
         recipe = recipes.resolve("cifar", {"batch": BATCH, "norm_batch": FORWARD, "lr": 1e-3})
-        self.recipe = dataclasses.replace(recipe, channels_last=True)
+        self.recipe = dataclasses.replace(recipe, channels_last=channels_last)
+        self.layout = torch.channels_last if channels_last else torch.contiguous_format
         generator = torch.Generator().manual_seed(0)
         images = torch.randn(BATCH, 3, side, side, generator=generator).to(device)
-        self.images = images.contiguous(memory_format=torch.channels_last)
+        self.images = images.contiguous(memory_format=self.layout)
         self.labels = torch.randint(CLASSES, (BATCH,), generator=generator).to(device)
         self.device, self.make = device, partial(backbones.build, backbone, CLASSES)
         every = range(self.recipe.replicas)
@@ -94,7 +98,7 @@ class Loops:
         """The network, the same each time."""
         torch.manual_seed(0)
         made = self.make().to(self.device)
-        made.to(memory_format=torch.channels_last)
+        made.to(memory_format=self.layout)
         return made.train()
 
 
@@ -127,17 +131,25 @@ def main() -> None:
     arguments.size("threads", 1, 1, "threads of torch")
     arguments.size("side", 32, 8, "pixels of a side of the images")
     arguments.parser.add_argument("--backbone", default="resnet20", help="(default: resnet20)")
+    arguments.parser.add_argument("--layout", choices=["channels_last", "contiguous"], default="channels_last")
+    arguments.parser.add_argument("--keep", action="store_true", help="keep freed memory, as runs on a CPU do")
     options = arguments.read()
+    if options.keep and not allocator.keep_freed_memory():
+        raise SystemExit("--keep needs glibc: this C library always returns freed memory; leave the option out")
     torch.set_num_threads(options.threads)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     torch.backends.cudnn.benchmark = True
-    steps = Loops(options.backbone, options.side, device).steps
+    steps = Loops(options.backbone, options.side, device, options.layout == "channels_last").steps
     counts = {name: operations(step, device) for name, step in steps.items()}
     times: dict[str, list[float]] = {name: [] for name in steps}
     for number in range(options.rounds):
         for name in list(steps)[:: 1 if number % 2 else -1]:
             times[name].append(seconds(steps[name], device))
-    print(f"{options.backbone}, {options.side} pixels, {device}, {options.rounds} rounds, {options.threads} threads")
+    kept = ", freed memory is kept" if options.keep else ""
+    print(
+        f"{options.backbone}, {options.side} pixels, {device}, {options.layout}, {options.rounds} rounds, "
+        f"{options.threads} threads{kept}"
+    )
     for name, taken in times.items():
         ratio = statistics.median(plain / mine for plain, mine in zip(times["one forward"], taken, strict=True))
         goal = f" (goal >= {GOAL})" if name == "joint" else ""

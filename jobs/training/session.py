@@ -18,7 +18,7 @@ from attnctl.jobs.runtime import disk_full
 from attnctl.jobs.runtime.group import Group
 from attnctl.jobs.runtime.rank import Worker
 from attnctl.jobs.runtime.rendezvous import meet
-from attnctl.jobs.training import drop_path, environment, initial
+from attnctl.jobs.training import allocator, drop_path, environment, initial
 from attnctl.jobs.training.context import TrainingContext
 from attnctl.jobs.training.events import EventLog
 from attnctl.jobs.training.loop import train
@@ -69,6 +69,8 @@ def perform(assignment: Assignment) -> str:
     torch.set_num_threads(threads)
     # It benchmarks algorithms for each new input size, which detectors and segmenters have too many of.
     torch.backends.cudnn.benchmark = models.task(spec.model) == "classify"
+    if device.type == "cpu" and models.task(spec.model) == "classify":  # elsewhere batches differ in size
+        allocator.keep_freed_memory()
     log.info(
         "rank %d of %d on %s (%s), %s", worker.rank, worker.world, worker.node, device, quantity(threads, "thread")
     )

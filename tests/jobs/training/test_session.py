@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import platform
 import re
+import resource
 from pathlib import Path
 
 import pytest
@@ -53,6 +55,17 @@ def test_a_training_writes_what_it_is_what_it_measures_and_how_it_ends(
     assert (model["steps"], model["world"], model["device"], model["threads"]) == (5, 1, "cpu", 1)
     assert model["params"] == sum(each.numel() for each in session.build(run.spec, torch.device("cpu")).parameters())
     assert list(run.directory.checkpoints.iterdir())
+
+
+@pytest.mark.usefixtures("one_thread")
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc can keep freed memory")
+def test_a_training_on_a_cpu_keeps_the_memory_that_it_frees(tmp_path: Path) -> None:
+    assert session.perform(assignment(Run.create(tmp_path / "here", make_spec(epochs=1)))) == "completed"
+    torch.ones(48 << 20, dtype=torch.uint8)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    for _ in range(10):
+        torch.ones(48 << 20, dtype=torch.uint8)
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before < 100, "each would clear 12288 pages"
 
 
 @pytest.mark.usefixtures("one_thread")
