@@ -65,7 +65,7 @@ def test_a_training_on_a_cpu_keeps_the_memory_that_it_frees(tmp_path: Path) -> N
     before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
     for _ in range(10):
         torch.ones(48 << 20, dtype=torch.uint8)
-    assert resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before < 100, "each would clear 12288 pages"
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before < 10 * 12288 / 2, "each would need 12288 pages"
 
 
 @pytest.mark.usefixtures("one_thread")
