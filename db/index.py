@@ -90,6 +90,10 @@ _PLACED = """
         state IN (SELECT value FROM json_each(:active))
         OR state IN (SELECT value FROM json_each(:returning)) AND since > :since)
     ORDER BY created, id"""
+_SHARED = """
+    SELECT id, attempt, runs_per_job FROM run JOIN submission USING (tag)
+    WHERE runs_per_job > 0 AND state IN (SELECT value FROM json_each(:active))
+    ORDER BY run.created, id"""
 
 
 def open_index(workspace: Workspace) -> Index:
@@ -218,6 +222,10 @@ class Index:
             Placed(run=run, attempt=attempt, tag=tag, where=where, job_id=job_id, created=created, observed=observed)
             for run, attempt, tag, where, job_id, created, observed in rows
         ]
+
+    def shared(self) -> list[tuple[str, int, int]]:
+        """The active runs that share jobs: id, newest attempt, and how many runs have a place in its job."""
+        return [(run, attempt, places) for run, attempt, places in self._rows(_SHARED, {"active": _ACTIVE})]
 
     def further_attempts(self, ids: Sequence[str]) -> int:
         """How many attempts these runs have had beyond the first of each."""

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from time import sleep, time
 from typing import TYPE_CHECKING, Any
 
 from attnctl.cli import context
-from attnctl.lifecycle import launch_failures
+from attnctl.lifecycle import launch_failures, packing
+from attnctl.lifecycle.packing import Sharing
 from attnctl.lifecycle.state import State
 from attnctl.settings.config import Config
 from attnctl.spec import NO_MODULE
@@ -25,18 +26,25 @@ SHORTEST, LONGEST, GROWTH = 1.0, 20.0, 1.3
 class Snapshot:
     """rows: the runs, in the order of the sweep or by age. unavailable: the error of the scheduler. at: Unix time.
 
-    bad_nodes: a sentence for each node on which runs failed to launch.
+    bad_nodes: a sentence for each node on which runs failed to launch. sharing: the active runs that share jobs.
     """
 
     rows: Sequence[RunRow]
     unavailable: str | None
     at: float
     bad_nodes: Sequence[str] = ()
+    sharing: Sequence[Sharing] = ()
 
     @property
     def active(self) -> int:
         """The number of active runs."""
         return sum(row.active for row in self.rows)
+
+    def narrowed(self, rows: Sequence[RunRow]) -> Snapshot:
+        """The same with only these of its rows."""
+        ids = {row.id for row in rows}
+        kept = ((item, [run for run in item.runs if run in ids]) for item in self.sharing)
+        return replace(self, rows=rows, sharing=tuple(replace(item, runs=runs) for item, runs in kept if runs))
 
     def row(self, run_id: str) -> RunRow:
         """The run of that id; raises SpecError when the index does not have it, as before it has a spec."""
@@ -84,7 +92,8 @@ def take(
     bad_nodes = launch_failures.by_node(
         {row.id: row.verdict for row in rows if row.state == State.LAUNCH_FAILED}, config.workspace.root
     )
-    return Snapshot(rows, unavailable, time(), tuple(bad_nodes))
+    shared = [item for item in index.shared() if chosen is None or item[0] in chosen]
+    return Snapshot(rows, unavailable, time(), tuple(bad_nodes), tuple(packing.sharing(config.workspace, shared)))
 
 
 def announce_ends(config: Config) -> None:

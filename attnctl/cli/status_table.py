@@ -103,8 +103,9 @@ def totals(rows: Sequence[RunRow]) -> str:
 
 
 def _sentences(now: Snapshot) -> list[str]:
-    """What the rows alone do not say: nodes that fail, runs that nothing submits, data sets that have changed."""
-    return [*now.bad_nodes, *_without_feeder(now.rows), *own_data.namesakes(row.dataset for row in now.rows)]
+    """What the rows alone do not say: bad nodes, runs that share jobs or that nothing submits, changed data sets."""
+    shared = [item.words() for item in now.sharing]
+    return [*now.bad_nodes, *shared, *_without_feeder(now.rows), *own_data.namesakes(row.dataset for row in now.rows)]
 
 
 def _without_feeder(rows: Sequence[RunRow]) -> list[str]:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from attnctl.files import write_atomic
 from attnctl.lifecycle.state import requested
 from attnctl.spec import RunSpec
+from attnctl.units import plural, quantity
 from attnctl.values import comma_join
 from attnctl.workspace.layout import Workspace
 from attnctl.workspace.records import Record, RecordError, Request, Resources
@@ -78,6 +79,46 @@ def key_of_attempt(spec: RunSpec, request: Request) -> str:
         cpus_per_task=requested(request, "cpus_per_task", 1),
     )
     return key(spec, resources, str(request.options.get("gpu_type", "")))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sharing:
+    """Runs of which several share a job. places: of a job; auto: whether a measurement says how many of them are used.
+
+    measured: None as long as nothing was measured, and where auto is false.
+    """
+
+    runs: list[str]
+    places: int
+    auto: bool = False
+    measured: Packing | None = None
+
+    def words(self) -> str:
+        """Such as `8 runs share jobs: 2 at a time on cpu: gains x1.80, x1.02; one more does not pay`."""
+        runs = f"{quantity(len(self.runs), 'run')} {plural(len(self.runs), 'shares', 'share')} jobs"
+        if self.measured is not None:
+            return f"{runs}: {self.measured.words()}"
+        return f"{runs}, up to {self.places} at a time" + ("; the best number is not measured yet" if self.auto else "")
+
+
+def sharing(workspace: Workspace, attempts: Iterable[tuple[str, int, int]]) -> list[Sharing]:
+    """The runs of these attempts, each with its number and the places of its job, by what is known about them.
+
+    Attempts that cannot be read are left out, as their states say so.
+    """
+    found: dict[tuple[int, bool, str], Sharing] = {}
+    for run, number, places in attempts:
+        folder = workspace.run(run)
+        with contextlib.suppress(RecordError, OSError):
+            request = Request.read(folder.attempt(number).request)
+            if request is None:
+                continue
+            measured = of_attempt(workspace, folder.read_spec(), request)
+            item = Sharing(
+                runs=[], places=places, auto=request.options.get("runs_per_gpu") == "auto", measured=measured
+            )
+            found.setdefault((places, item.auto, repr(measured)), item).runs.append(run)
+    return list(found.values())
 
 
 def read(workspace: Workspace, name: str) -> Packing | None:

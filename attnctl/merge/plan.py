@@ -84,7 +84,8 @@ def check(ours: Workspace, theirs: Workspace) -> None:
         raise SpecError(f"there is no folder {theirs.root}")
     if their_root == our_root or theirs.runs.resolve() == ours.runs.resolve():
         raise SpecError(f"{theirs.root} is this workspace itself")
-    folders = (theirs.runs, theirs.sweeps, theirs.imports_folder, theirs.bench, theirs.trials_folder)
+    measured = (theirs.bench, theirs.trials_folder, theirs.packing_folder)
+    folders = (theirs.runs, theirs.sweeps, theirs.imports_folder, *measured)
     if not any(part.is_dir() for part in folders):
         raise SpecError(f"{theirs.root} is not a workspace: it has no runs, sweeps, imports or measurements")
 

@@ -1,4 +1,4 @@
-"""Merging everything except runs: sweeps, submissions, sources, weights, imports, own data sets and measured speeds.
+"""Merging everything except runs: sweeps, submissions, sources, weights, imports, own data sets and measurements.
 
 Each file is written to a temporary name and renamed, and is identified by name or content, so repeating is harmless.
 """
@@ -16,6 +16,7 @@ from typing import Any
 
 from attnctl.datasets import own
 from attnctl.files import is_regular, made_aside, open_regular, write_atomic
+from attnctl.lifecycle import packing
 from attnctl.merge.attempts import requests
 from attnctl.merge.files import copy_file, copy_folder
 from attnctl.workspace import untrusted_json, user_notes
@@ -165,7 +166,18 @@ def contents(ours: Workspace, theirs: Workspace) -> dict[str, str]:
     for path in filter(is_regular, _records(theirs.trials_folder)):
         with contextlib.suppress(RecordError):  # estimates skip a damaged one too
             _keep_newer(ours.trials_folder / path.name, Trial.read(path))
+    for path in filter(is_regular, _records(theirs.packing_folder)):
+        _keep_packing(ours, theirs, path.stem)
     return broken
+
+
+def _keep_packing(ours: Workspace, theirs: Workspace, name: str) -> None:
+    """Take in how many runs are worth training together, unless that was measured here later or on another device."""
+    existing, measured = packing.read(ours, name), packing.read(theirs, name)
+    if measured is None or (existing is not None and existing.device != measured.device):
+        return
+    if existing is None or existing.at < measured.at:
+        packing.write(ours, name, measured)
 
 
 def _keep_newer(target: Path, measured: Speed | Trial | None) -> None:

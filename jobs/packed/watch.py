@@ -53,7 +53,8 @@ class _Speeds:
 class Watch:
     """The number of runs that may train now. places: of the job; restart: how often it was restarted.
 
-    attempts: the runs that are meant for the job. It begins with the number that an earlier job has measured for them.
+    attempts: the runs that are meant for the job. What an earlier job has measured for them holds as soon as the first
+    of them says that it trains on the same device: the number may come from a workspace on another machine.
     """
 
     def __init__(self, workspace: Workspace, places: int, restart: int, attempts: Sequence[tuple[str, int]]) -> None:
@@ -63,17 +64,22 @@ class Watch:
         self._keys: dict[str, str] = {}
         self._next_look = 0.0
         self._written = False
-        self._begin(attempts)
+        self._known = self._measured_before(attempts)
 
-    def _begin(self, attempts: Sequence[tuple[str, int]]) -> None:
+    def _measured_before(self, attempts: Sequence[tuple[str, int]]) -> Packing | None:
+        """The least of the numbers measured for these runs; None unless there is one for all of them."""
         known = [packing.read(self._workspace, name) for run in attempts if (name := self._key(*run))]
         numbers = [record for record in known if record is not None]
-        if not numbers or len(numbers) < len(known):
+        return min(numbers, key=lambda record: record.number) if numbers and len(numbers) == len(known) else None
+
+    def _use_known(self, device: str) -> None:
+        """Begin with what was measured before, if that was on this device."""
+        known, self._known, growth = self._known, None, self._growth
+        if known is None or known.device != device:
             return
-        least = min(numbers, key=lambda record: record.number)
-        self._growth.allowed = min(least.number, self._growth.most)
-        if not least.is_open or self._growth.most <= least.number:
-            self._growth.settled, self._written = "an earlier job has measured it", True
+        growth.allowed = max(growth.allowed, min(known.number, growth.most))
+        if not known.is_open or growth.most <= known.number:
+            growth.settled, self._written = "an earlier job has measured it", True
 
     def continues(self, running: int) -> None:
         """So many runs go on that an earlier start of the job had started."""
@@ -94,6 +100,8 @@ class Watch:
                 self._speeds[step.run] = _Speeds(step, self._restart)
                 self._keys[step.run] = self._key(step.run, step.attempt.number)
             self._speeds[step.run].read()
+            if self._known is not None and self._speeds[step.run].device:
+                self._use_known(self._speeds[step.run].device)
         trained = [self._speeds[step.run] for step in running]
         if not trained or not all(item.found for item in trained):
             return

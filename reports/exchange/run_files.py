@@ -71,7 +71,7 @@ def files(workspace: Workspace, specs: Mapping[str, RunSpec], *, weights: bool) 
         path = own.record_path(workspace.datasets, name)
         if os.path.lexists(path):
             yield path.relative_to(workspace.root).as_posix(), path
-    for shared in (workspace.imports_folder, workspace.bench):
+    for shared in (workspace.imports_folder, workspace.bench, workspace.packing_folder):
         yield from _below(shared, workspace.root)
     for path in sorted(workspace.trials_folder.glob("[!.]*.json")):  # not the folders of trials that still run
         yield path.relative_to(workspace.root).as_posix(), path

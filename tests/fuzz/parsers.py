@@ -40,7 +40,7 @@ from attnctl.jobs.slurm import accounting, configuration, nodes, queries, releas
 from attnctl.jobs.slurm.commands import CommandError
 from attnctl.jobs.slurm.job import Job
 from attnctl.jobs.training import checkpoint
-from attnctl.lifecycle import step_history
+from attnctl.lifecycle import packing, step_history
 from attnctl.networks.complexity.work import Counts
 from attnctl.networks.weights.read import read as read_weights
 from attnctl.papers import check as paper_check
@@ -166,6 +166,11 @@ def read_imported(path: Path) -> object:
 
 def read_speed(path: Path) -> object:
     return Workspace(path.parent.parent).speeds(), records.Speed.read(path)
+
+
+def read_packing(path: Path) -> object:
+    found = packing.read(Workspace(path.parents[1]), path.stem)
+    return found and (found.next_room, found.words())
 
 
 def check_version(path: Path) -> None:
@@ -891,6 +896,14 @@ PARSERS = (
     ),
     Parser(
         "speed", in_file(read_speed, "bench/1.json"), stored("speed"), "json", (RecordError,), ("workspace.records",)
+    ),
+    Parser(
+        "packing",
+        in_file(read_packing, "packing/a.json"),
+        written(b'{"asked": 4, "at": 1.0, "device": "cpu", "gains": [1.8, 1.02], "number": 2, "reason": "full"}'),
+        "json",
+        (),
+        ("lifecycle.packing",),
     ),
     Parser(
         "format", in_file(check_version, "format.json"), stored("format"), "json", (SpecError,), ("workspace.version",)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Annotated
 
 import typer
@@ -51,7 +51,7 @@ def status(
     else:
         with context.index() as index:
             now = take(config, index, ids, metrics=None if as_json or sort or kept.metric else METRICS)
-        now = replace(now, rows=kept.apply(config.workspace, now.rows))
+        now = now.narrowed(kept.apply(config.workspace, now.rows))
         if watch:
             now = follow(config, [row.id for row in now.rows])
         elif sort is not None:
@@ -63,6 +63,7 @@ def status(
                 "runs": [row_json(row) for row in now.rows],
                 "unavailable": now.unavailable,
                 "expected_start": starts[0] if starts else None,
+                "shared_jobs": [{**asdict(item), "words": item.words()} for item in now.sharing],
             }
         )
     elif not watch:

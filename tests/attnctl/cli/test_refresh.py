@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from attnctl.cli import refresh
 from attnctl.cli.refresh import row_json, seconds_left, take, until_all_end
 from attnctl.db import RunRow, open_index
+from attnctl.lifecycle.packing import Sharing
 from attnctl.lifecycle.state import State
 from tests.attnctl.cli.past_runs import Past, left
 
@@ -24,6 +27,18 @@ def test_a_snapshot_counts_the_runs_that_are_under_way(past: Past) -> None:
         now = take(past.config, index, None)
         assert (len(now.rows), now.active) == (2, 1)
         assert [row.id for row in take(past.config, index, [done.id]).rows] == [done.id]
+
+
+def test_a_narrowed_snapshot_tells_of_shared_jobs_only_with_its_rows(past: Past) -> None:
+    first, second = past.specs(2)
+    for spec in (first, second):
+        past.attempt(spec, "RUNNING")
+    with open_index(past.config.workspace) as index:
+        now = take(past.config, index, None)
+    now = replace(now, sharing=[Sharing(runs=[first.id, second.id], places=2), Sharing(runs=[first.id], places=4)])
+    narrow = now.narrowed([row for row in now.rows if row.id == second.id])
+    assert [row.id for row in narrow.rows] == [second.id]
+    assert narrow.sharing == (Sharing(runs=[second.id], places=2),)
 
 
 def test_the_index_knows_what_all_runs_have_become_unless_one_is_looked_at_alone(past: Past) -> None:

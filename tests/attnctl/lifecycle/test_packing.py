@@ -9,7 +9,7 @@ import pytest
 from attnctl.files import write_atomic
 from attnctl.grid import Axes, expand
 from attnctl.lifecycle import packing
-from attnctl.lifecycle.packing import FIRST, MOST, Packing
+from attnctl.lifecycle.packing import FIRST, MOST, Packing, Sharing
 from attnctl.spec import RunSpec
 from attnctl.workspace.layout import Workspace
 from attnctl.workspace.records import Request, Resources
@@ -67,3 +67,23 @@ def test_an_attempt_that_left_the_number_to_measurement_is_told_it(tmp_path: Pat
     assert found.words() == "2 at a time on cpu: gains x1.80, x1.02; one more does not pay"
     fixed = Request(**common, resources={"gpus_per_node": 1}, options=options | {"runs_per_gpu": 2})  # type: ignore[arg-type]
     assert packing.of_attempt(workspace, plain, fixed) is None
+
+
+def test_runs_that_share_jobs_are_told_together_by_what_is_known_of_them() -> None:
+    runs = ["a", "b"]
+    told = [
+        Sharing(runs=runs, places=4).words(),
+        Sharing(runs=runs, places=4, auto=True).words(),
+        Sharing(runs=runs[:1], places=4, auto=True, measured=measured(2, 4)).words(),
+    ]
+    assert told == [
+        "2 runs share jobs, up to 4 at a time",
+        "2 runs share jobs, up to 4 at a time; the best number is not measured yet",
+        "1 run shares jobs: 2 at a time on cpu: gains x1.80, x1.02; one more does not pay",
+    ]
+
+
+def test_a_run_without_a_readable_request_is_not_told_to_share_a_job(tmp_path: Path) -> None:
+    workspace, (plain, _) = Workspace(tmp_path), specs("resnet20")
+    write_atomic(workspace.run(plain.id).attempt(1).request, b"{")
+    assert packing.sharing(workspace, [(plain.id, 1, 4), ("0" * 16, 1, 4)]) == []

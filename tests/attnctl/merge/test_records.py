@@ -15,6 +15,8 @@ import pytest
 from attnctl import datasets
 from attnctl.datasets import own
 from attnctl.files import write_atomic
+from attnctl.lifecycle import packing
+from attnctl.lifecycle.packing import Packing
 from attnctl.merge import records
 from attnctl.merge.plan import check
 from attnctl.workspace.layout import Workspace
@@ -203,6 +205,28 @@ def test_trials_are_merged_and_of_two_the_newer_is_kept(two: tuple[Workspace, Wo
     merge(theirs, ours)
     assert [[item.at for item in workspace.trials()] for workspace in two] == [[3.0, 4.0], [3.0, 4.0]]
     assert len(list(ours.trials_folder.iterdir())) == 2, "only readable records are copied"
+
+
+def test_how_many_runs_share_a_job_is_merged_unless_it_was_measured_here_later_or_on_another_device(
+    two: tuple[Workspace, Workspace],
+) -> None:
+    ours, theirs = two
+
+    def write(workspace: Workspace, name: str, number: int, at: float, device: str = "cpu") -> None:
+        record = Packing(number=number, asked=4, gains=[], reason="one more does not pay", device=device, at=at)
+        packing.write(workspace, name, record)
+
+    write(theirs, "new", 2, 1.0)
+    for name, our_time, their_device in (("older", 1.0, "cpu"), ("later", 9.0, "cpu"), ("elsewhere", 1.0, "H200")):
+        write(ours, name, 1, our_time)
+        write(theirs, name, 3, 5.0, their_device)
+    write_atomic(theirs.packing("damaged"), b"{")
+    theirs.packing("linked").symlink_to(theirs.packing("new"))
+    merge(ours, theirs)
+    kept = {path.stem: packing.read(ours, path.stem) for path in ours.packing_folder.iterdir()}
+    numbers = {name: record.number for name, record in kept.items() if record is not None}
+    assert numbers == {"new": 2, "older": 3, "later": 1, "elsewhere": 1}
+    assert len(kept) == 4
 
 
 def test_a_workspace_with_trials_alone_is_merged(two: tuple[Workspace, Workspace], tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -14,6 +15,7 @@ from attnctl.jobs.packed.step import Step
 from attnctl.jobs.packed.watch import Watch
 from attnctl.jobs.submission.submit import submit
 from attnctl.lifecycle import packing
+from attnctl.lifecycle.packing import Packing
 from attnctl.settings.config import Config
 from attnctl.spec import RunSpec
 from attnctl.workspace.layout import Attempt
@@ -84,8 +86,24 @@ def test_runs_start_one_by_one_and_the_number_is_kept_for_later_jobs(config: Con
     assert list(record.gains) == pytest.approx([1.9, 1.026], abs=0.001)
 
     later = Watch(config.workspace, 4, 0, tasks(runs))  # of a job that was submitted before this was known
+    assert not later.allows(1), "nothing says yet what the first trains on"
+    later.look(runs[:1])  # type: ignore[arg-type]
     assert later.allows(1)
     assert not later.allows(2)
+
+
+def test_what_was_measured_on_another_device_is_measured_again(config: Config, runs: list[Training]) -> None:
+    name = packing.key(config.workspace.run(runs[0].run).read_spec(), Resources())
+    fields: dict[str, Any] = {"number": 4, "asked": 8, "gains": [1.9, 1.9, 1.9], "reason": "", "at": 1.0}
+    packing.write(config.workspace, name, Packing(device="NVIDIA H200", **fields))
+    found = Watch(config.workspace, 4, 0, tasks(runs))
+    runs[0].writes(999.0, 100.0)
+    found.look(runs[:1])  # type: ignore[arg-type]
+    assert not found.allows(1)
+    assert train(found, runs, lambda count: 100.0 / count) == 2  # the second did not pay
+    record = packing.read(config.workspace, name)
+    assert record is not None
+    assert (record.number, record.device) == (1, "cpu")
 
 
 def test_short_runs_are_not_measured_and_leave_no_record(config: Config, runs: list[Training]) -> None:

@@ -7,6 +7,8 @@ import json
 from pathlib import Path
 
 from attnctl.files import write_atomic
+from attnctl.lifecycle import packing
+from attnctl.lifecycle.packing import Packing
 from attnctl.workspace.layout import Workspace
 from attnctl.workspace.records import Trial
 from tests.attnctl.cli.cli_run import Run
@@ -34,6 +36,7 @@ def test_all_evidence_is_in_it_and_nothing_else(written: Workspace, attnctl: Run
     write_attempt(written, spec("se"), 1, {10: 1.0}, nonce="c")  # of no sweep
     trial = Trial(at=1.0, spec=spec().to_json(), host="n1", device="cpu", threads=2, world=1, images_per_s=500.0)
     write_atomic(written.trial(spec().id, trial), trial.encode())
+    packing.write(written, "a", Packing(number=2, asked=4, gains=[1.8], reason="", device="cpu", at=1.0))
     attnctl("archive", "first", "--scripts", "-o", "a.tar.gz")
     folder = unpack(written.root / "a.tar.gz", tmp_path / "unpacked")
     others = (".pt", "log.0.txt", "rendezvous", "a.tar.gz")

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import json
 import time
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from attnctl.cli.commands.status import expected_starts
 from attnctl.cli.refresh import Snapshot
 from attnctl.db import open_index
+from attnctl.files import write_atomic
+from attnctl.lifecycle import packing
+from attnctl.lifecycle.packing import Packing
 from attnctl.units import slurm_time
+from attnctl.workspace.records import Resources, Submission
 from tests.attnctl.cli.cli_run import Run, listing
 from tests.attnctl.cli.past_runs import Past
 from tests.fixtures.fake_slurm import Fake
@@ -17,7 +23,8 @@ from tests.fixtures.fake_slurm import Fake
 
 def test_a_status_of_nothing_writes_nothing(attnctl: Run, folder: Path) -> None:
     assert attnctl("status").out == "0 runs\n"
-    assert json.loads(attnctl("status", "--json").out) == {"runs": [], "unavailable": None, "expected_start": None}
+    nothing: dict[str, Any] = {"runs": [], "unavailable": None, "expected_start": None, "shared_jobs": []}
+    assert json.loads(attnctl("status", "--json").out) == nothing
     assert listing(folder) == []
 
 
@@ -43,3 +50,22 @@ def test_slurm_is_asked_for_expected_starts_only_if_a_run_waits(past: Past, fake
     assert expected_starts(Snapshot([], None, time.time())) == []
     assert expected_starts(Snapshot(waiting.rows, "SLURM does not answer", time.time())) == []
     assert len(fake.calls("squeue")) == 1
+
+
+def test_how_many_runs_train_together_is_told_of_runs_that_share_jobs(past: Past, attnctl: Run) -> None:
+    workspace, specs = past.config.workspace, past.specs(4)
+    for spec, options in zip(specs, ({"runs_per_gpu": "auto"}, {"runs_per_gpu": "auto"}, {}, None), strict=True):
+        past.attempt(spec, "RUNNING", ago=60.0, began=1, where="slurm", options=options)
+        record = Submission.read(path := workspace.submission(f"attnctl-{spec.id}-1"))
+        assert record is not None
+        write_atomic(path, replace(record, runs_per_job=0 if options is None else 2).encode())
+    told = " ".join(attnctl("status").out.split())
+    assert "2 runs share jobs, up to 2 at a time; the best number is not measured yet 1 run shares jobs" in told
+    fields: dict[str, Any] = {"number": 2, "asked": 2, "gains": [1.8], "reason": "the job has no more places"}
+    packing.write(workspace, packing.key(specs[0], Resources()), Packing(device="cpu", at=1.0, **fields))
+    told = " ".join(attnctl("status").out.split())
+    assert "2 runs share jobs: 2 at a time on cpu: gains x1.80; the job has no more places" in told
+    assert "1 run shares jobs, up to 2 at a time" in told
+    past.sweep("one", specs[:1])
+    shared = json.loads(attnctl("status", "one", "--json").out)["shared_jobs"]
+    assert [(item["runs"], item["places"], item["measured"]["number"]) for item in shared] == [([specs[0].id], 2, 2)]
