@@ -68,6 +68,8 @@ def reproduce(
     from attnctl.cli.reproducing import settings as asked
     from attnctl.cli.sweeping import launch
     from attnctl.cli.sweeping.cost import estimate, machine_of
+    from attnctl.cli.sweeping.dry_run import parts_of
+    from attnctl.cli.sweeping.time_limit import limited
     from attnctl.cost import CostModel
 
     if as_json and not dry_run:
@@ -84,15 +86,25 @@ def reproduce(
     globs = split_list(rows, "--rows") if rows is not None else ()
     parts = graph.parts(config.workspace, source, tables, overrides, globs)
     context.tell_passed_by()
-    destination = launch.destination_if_possible(config, resources)
+    destination = launch.planned_destination(config, resources, graph.specs_of(parts))
     model = CostModel.of(config.workspace)
-    runs = graph.build(config.workspace, source, parts, model, machine_of(destination), retry_failed=retry_failed)
-    choice = budgets.choose(runs, destination.resources.world, budget)
-    cost = estimate(config, [node.spec for node in choice.train], destination, model)
+    runs = graph.build(
+        config.workspace,
+        source,
+        parts,
+        model,
+        lambda spec: machine_of(destination.shape_of(spec)),
+        retry_failed=retry_failed,
+    )
+    choice = budgets.choose(runs, budget)
+    train = [node.spec for node in choice.train]
+    timed, limit = limited(model, destination, train)
+    shapes = parts_of(config, timed, train)
+    cost = estimate(config, train, timed, model)
     if as_json:
-        output.document(show.in_document(source.name, parts, runs, choice, cost, budget))
+        output.document(show.in_document(source.name, parts, runs, choice, cost, budget, shapes))
         return 0
-    show.show(source.name, parts, runs, choice, cost, budget, destination.resources.world)
+    show.show(source.name, parts, runs, choice, cost, budget, shapes, limit)
     if dry_run:
         output.line("Dry run: nothing was written.")
         return 0

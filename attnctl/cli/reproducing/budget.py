@@ -18,7 +18,7 @@ class Choice:
     hours: float = 0.0
 
 
-def choose(graph: Graph, processes: int, budget: float | None = None) -> Choice:
+def choose(graph: Graph, budget: float | None = None) -> Choice:
     """The runs to train: in the graph's order, each with the bases that it needs, while the budget lasts.
 
     budget: in process-hours; None: no limit. A run of unknown cost is left out if there is a budget.
@@ -34,8 +34,8 @@ def choose(graph: Graph, processes: int, budget: float | None = None) -> Choice:
             blocked.append(node)
             continue
         chain = [item for item in graph.chain(run) if item.spec.id not in train]
-        known = [item.estimate.likely for item in chain if item.estimate is not None]
-        cost = sum(known) * processes / 3600
+        known = [item.hours for item in chain if item.hours is not None]
+        cost = sum(known)
         if budget is not None and (len(known) < len(chain) or spent + cost > budget):
             beyond.append(node)
             continue

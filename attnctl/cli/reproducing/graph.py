@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from attnctl.cli.reporting import base_settings, paper_tables
@@ -35,15 +35,21 @@ class Part:
 class Node:
     """A run. rows: as `3/SE-ResNet50`. comparisons: of the paper's claims that need it or what starts from it.
 
-    estimate: of a run that has to be trained; None if nothing is known. lacking: the weights that it needs and that are
-    not here.
+    estimate: of a run that has to be trained; None if nothing is known. processes: that train it. lacking: the weights
+    that it needs and that are not here.
     """
 
     planned: Planned
     rows: tuple[str, ...] = (BASE,)
     comparisons: int = 0
     estimate: Estimate | None = None
+    processes: int = 1
     lacking: str = ""
+
+    @property
+    def hours(self) -> float | None:
+        """Process-hours, as likely as not; None if nothing is known."""
+        return self.estimate.likely * self.processes / 3600 if self.estimate is not None else None
 
     @property
     def spec(self) -> RunSpec:
@@ -107,18 +113,28 @@ def parts(
     return found
 
 
+def specs_of(tables: Iterable[Part]) -> list[RunSpec]:
+    """All runs of these tables, each after the runs that it starts from."""
+    selections = [part.selection for part in tables if part.selection is not None]
+    return [*{spec.id: spec for each in selections for spec in _with_origins(each.specs)}.values()]
+
+
 def build(
     workspace: Workspace,
     paper: Paper,
-    tables: Iterable[Part],
+    tables: Sequence[Part],
     model: CostModel,
-    machine: Machine,
+    machine_of: Callable[[RunSpec], Machine],
     *,
     retry_failed: bool,
 ) -> Graph:
-    """The graph of these tables: first seed by seed, then the rows that most comparisons need. Raises RecordError."""
+    """The graph of these tables: first seed by seed, then the rows that most comparisons need. Raises RecordError.
+
+    machine_of: what trains a run
+    """
     runs = {part.table.number: part.selection for part in tables if part.selection is not None}
-    specs = {spec.id: spec for each in runs.values() for spec in _with_origins(each.specs)}
+    specs = {spec.id: spec for spec in specs_of(tables)}
+    machines = {run: machine_of(spec) for run, spec in specs.items()}
     rows = _rows(runs)
     comparisons = _comparisons(paper, rows, specs)
     lacking = {run: words for run, spec in specs.items() if (words := init_weights.missing([spec]))}
@@ -128,7 +144,8 @@ def build(
             planned=planned[run],
             rows=tuple(f"{number}/{row}" for number, row in rows.get(run, ())) or (BASE,),
             comparisons=comparisons[run],
-            estimate=model.estimate(spec, machine) if planned[run].action.starts else None,
+            estimate=model.estimate(spec, machines[run]) if planned[run].action.starts else None,
+            processes=machines[run].world,
             lacking=lacking.get(run, ""),
         )
         for run, spec in specs.items()

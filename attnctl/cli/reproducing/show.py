@@ -8,6 +8,7 @@ from typing import Any
 from attnctl.cli import output
 from attnctl.cli.reproducing.budget import Choice
 from attnctl.cli.reproducing.graph import BASE, Graph, Node, Part
+from attnctl.cli.sweeping import dry_run
 from attnctl.cli.sweeping.cost import SweepCost, number
 from attnctl.cli.sweeping.plan import Action, in_json, summary
 from attnctl.cli.table_layout import Column
@@ -33,10 +34,11 @@ def show(
     choice: Choice,
     cost: SweepCost,
     budget: float | None,
-    processes: int,
+    shapes: Sequence[dry_run.Part] = (),
+    limit: str = "",
 ) -> None:
-    """Print the plan. processes: of each run."""
-    output.table(_COLUMNS, [*_lines(graph, choice, processes)])
+    """Print the plan. shapes: what the jobs of the runs to train ask for. limit: a sentence about the time limit."""
+    output.table(_COLUMNS, [*_lines(graph, choice)])
     output.line()
     for part in parts:
         if part.reason:
@@ -52,6 +54,11 @@ def show(
         output.prose(cost.words())
         if source := cost.source_words():
             output.prose(source)
+        if limit:
+            output.prose(limit)
+        if dry_run.have_shapes(shapes):
+            output.line()
+            dry_run.show_shapes(shapes)
     if budget is not None:
         left = f"; {quantity(len(choice.beyond), 'run')} would exceed it" if choice.beyond else ""
         output.prose(f"the budget of {budget:g} {cost.unit} covers {quantity(len(choice.train), 'run')}{left}")
@@ -67,7 +74,13 @@ def _say_failed(graph: Graph) -> None:
 
 
 def in_document(
-    paper: str, parts: Sequence[Part], graph: Graph, choice: Choice, cost: SweepCost, budget: float | None
+    paper: str,
+    parts: Sequence[Part],
+    graph: Graph,
+    choice: Choice,
+    cost: SweepCost,
+    budget: float | None,
+    shapes: Sequence[dry_run.Part] = (),
 ) -> dict[str, Any]:
     """The plan as JSON values."""
     chosen = {node.spec.id for node in choice.train}
@@ -82,6 +95,7 @@ def in_document(
             for part in parts
         ],
         "runs": [_run(graph, node, run in chosen) for run, node in graph.nodes.items()],
+        "shapes": dry_run.shapes_json(shapes),
         "budget": budget,
         "cost": cost.in_json(),
     }
@@ -101,7 +115,7 @@ def _run(graph: Graph, node: Node, chosen: bool) -> dict[str, Any]:
     }
 
 
-def _lines(graph: Graph, choice: Choice, processes: int) -> Iterable[list[str]]:
+def _lines(graph: Graph, choice: Choice) -> Iterable[list[str]]:
     """A line for each row and base, in the order of training."""
     chosen = {node.spec.id for node in choice.train}
     for (row, _), nodes in _grouped(graph).items():
@@ -114,7 +128,7 @@ def _lines(graph: Graph, choice: Choice, processes: int) -> Iterable[list[str]]:
             str(len(nodes)),
             str(sum(node.planned.action == "done" for node in nodes)),
             str(len(train)),
-            _hours(train, processes),
+            _hours(train),
             str(first.comparisons),
         ]
 
@@ -137,13 +151,13 @@ def _start(graph: Graph, node: Node) -> str:
     return node.spec.init[:20]
 
 
-def _hours(nodes: Sequence[Node], processes: int) -> str:
+def _hours(nodes: Sequence[Node]) -> str:
     if not nodes:
         return ""
-    known = [node.estimate.likely for node in nodes if node.estimate is not None]
+    known = [node.hours for node in nodes if node.hours is not None]
     if not known:
         return "?"
-    return number(sum(known) * processes / 3600) + ("" if len(known) == len(nodes) else " + ?")
+    return number(sum(known)) + ("" if len(known) == len(nodes) else " + ?")
 
 
 def _by_reason(graph: Graph, nodes: Iterable[Node]) -> Mapping[str, list[Node]]:

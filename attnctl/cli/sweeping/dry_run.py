@@ -53,8 +53,36 @@ _SHAPES = (
     Column("rules", free=True),
 )
 
-Part = tuple[Destination, Sequence[RunSpec]]
-"""The runs of one shape, with their destination."""
+
+@dataclass(frozen=True)
+class Part:
+    """The runs of one shape, with their destination. shared: how many of them share a job; 0: each has its own."""
+
+    destination: Destination
+    runs: Sequence[RunSpec]
+    shared: int = 0
+
+    @property
+    def jobs(self) -> int:
+        """The number of jobs that train them."""
+        return -(-len(self.runs) // max(1, self.shared))
+
+
+def parts_of(config: Config, destination: Destination, specs: Sequence[RunSpec], after: str = "") -> list[Part]:
+    """The runs by what their jobs ask for. after: the job that they wait for. Raises SpecError.
+
+    It is an error if the settings ask for shared jobs of runs that cannot share one.
+    """
+    from attnctl.jobs.submission.shared_job import room, runs_per_job
+
+    found = []
+    for part, runs in destination.groups(specs):
+        shared = 0
+        if part.where == "slurm":
+            options = room(config.workspace, part.options, part.resources, runs)
+            shared = runs_per_job(options, part.resources, len(runs), after)
+        found.append(Part(part, runs, shared))
+    return found
 
 
 def show(
@@ -77,7 +105,7 @@ def show(
     """
     start = [item.spec for item in planned if item.action.starts]
     after, hindrance = _job_of_base(destination, base)
-    parts = destination.groups(start)
+    parts = parts_of(config, destination, start, after)
     scripts = _scripts(config, parts, after)
     places = _none_now(len(start), hindrance) if hindrance else _places(config, parts, after)
     idle = _idle_rules(config, destination, planned)
@@ -86,7 +114,7 @@ def show(
     if as_json:
         output.document(
             _as_json(planned, selected, destination, scripts, cost, loads)
-            | {"shapes": [_shape_json(*part) for part in parts], "idle_rules": [str(rule) for rule in idle]}
+            | {"shapes": shapes_json(parts), "idle_rules": [str(rule) for rule in idle]}
             | {"missing": missing, "class_mismatches": differing, "missing_weights": list(lacking)}
             | {"submitted_now": places.now}
         )
@@ -110,11 +138,11 @@ def show(
     if selected.summary:
         output.prose(selected.summary)
     where = "SLURM" if destination.where == "slurm" else "this machine"
-    if len(parts) > 1 or any(part.options.rules for part, _ in parts):
-        output.table(_SHAPES, [_shape_row(*part) for part in parts])
+    if have_shapes(parts):
+        show_shapes(parts)
         output.prose(f"{summary(planned)}; on {where}, in {quantity(len(scripts), 'job array')}")
     else:
-        resources = parts[0][0].resources if parts else destination.resources
+        resources = parts[0].destination.resources if parts else destination.resources
         output.prose(f"{summary(planned)}; each {_machine(resources)}, on {where}")
         if resources.gpus_per_node:
             output.prose(_cores(resources))
@@ -130,8 +158,8 @@ def show(
         output.prose(f"missing data: {words}")
     for words in (*differing, *lacking):
         output.prose(words)
-    for part, _ in parts:
-        if note := time_limit_note(part):
+    for part in parts:
+        if note := time_limit_note(part.destination):
             output.prose(note)
     if places.words:
         output.prose(places.words)
@@ -160,12 +188,27 @@ def _machine(resources: Resources) -> str:
     return f"{quantity(resources.world, 'process')}{device}"
 
 
-def _shape_row(destination: Destination, runs: Sequence[RunSpec]) -> list[str]:
+def have_shapes(parts: Sequence[Part]) -> bool:
+    """Whether rules say what some of the runs ask for, or these ask for different things."""
+    return len(parts) > 1 or any(part.destination.options.rules for part in parts)
+
+
+def show_shapes(parts: Sequence[Part]) -> None:
+    """Print what the jobs of the runs ask for: a line for each shape."""
+    output.table(_SHAPES, [_shape_row(part) for part in parts])
+
+
+def shapes_json(parts: Sequence[Part]) -> list[dict[str, Any]]:
+    """What the jobs of the runs ask for, as JSON values."""
+    return [_shape_json(part) for part in parts]
+
+
+def _shape_row(part: Part) -> list[str]:
     """The cells of `_SHAPES`."""
-    options, resources = destination.options, destination.resources
+    options, resources = part.destination.options, part.destination.resources
     memory = memory_request.per_node(options, resources)
     return [
-        str(len(runs)),
+        str(len(part.runs)),
         _machine(resources),
         str(resources.nodes),
         str(resources.cpus_per_task),
@@ -178,10 +221,10 @@ def _shape_row(destination: Destination, runs: Sequence[RunSpec]) -> list[str]:
     ]
 
 
-def _shape_json(destination: Destination, runs: Sequence[RunSpec]) -> dict[str, Any]:
-    options, resources = destination.options, destination.resources
+def _shape_json(part: Part) -> dict[str, Any]:
+    options, resources = part.destination.options, part.destination.resources
     return {
-        "runs": [spec.id for spec in runs],
+        "runs": [spec.id for spec in part.runs],
         "rules": list(options.rules),
         "resources": vars(resources) | {"world": resources.world},
         "partition": options.partition,
@@ -251,16 +294,16 @@ def _places(config: Config, parts: Sequence[Part], after: str) -> _Places:
 
     Limits on submitted jobs count those of all shapes, so that each shape is asked about with the jobs before it.
     """
-    count = sum(len(runs) for _, runs in parts)
-    if not count or parts[0][0].where != "slurm" or not parts[0][0].answering:
+    count = sum(len(part.runs) for part in parts)
+    if not count or parts[0].destination.where != "slurm" or not parts[0].destination.answering:
         return _Places()
     from attnctl.jobs.slurm.commands import SlurmUnavailable
     from attnctl.jobs.submission.array_size import NoPlaceError, SubmitError
 
     taken = before = 0
     try:
-        for destination, runs in parts:
-            places, before = _places_of(config, destination, runs, after, before)
+        for part in parts:
+            places, before = _places_of(config, part, after, before)
             taken += places
     except NoPlaceError as error:
         if not taken:
@@ -273,48 +316,41 @@ def _places(config: Config, parts: Sequence[Part], after: str) -> _Places:
     return _Places(taken, f"{now}; {count - taken} wait, and {_FED}")
 
 
-def _places_of(
-    config: Config, destination: Destination, runs: Sequence[RunSpec], after: str, before: int
-) -> tuple[int, int]:
+def _places_of(config: Config, part: Part, after: str, before: int) -> tuple[int, int]:
     """How many runs of one shape SLURM takes beside so many jobs, and the jobs with those of this shape."""
     from attnctl.jobs.submission import array_size
     from attnctl.jobs.submission.reserve import new_tag
-    from attnctl.jobs.submission.shared_job import room, runs_per_job
     from attnctl.jobs.submission.submit import compose
 
-    tag, options, resources = new_tag(), destination.options, destination.resources
-    count = len(runs)
-    shared = runs_per_job(room(config.workspace, options, resources, runs), resources, count, after)
-    each = max(1, shared)
-    jobs = before + -(-count // each)
-    first = min(jobs, _max_array(destination))
+    tag, options, resources = new_tag(), part.destination.options, part.destination.resources
+    jobs = before + part.jobs
+    first = min(jobs, _max_array(part.destination))
     found = array_size.find(
-        lambda size: compose(config, options, resources, size, tag, after=after, runs_per_job=shared), first
+        lambda size: compose(config, options, resources, size, tag, after=after, runs_per_job=part.shared), first
     )
     if found.by_array or found.count == first:
-        return count, jobs
-    return max(0, found.count - before) * each, jobs
+        return len(part.runs), jobs
+    return max(0, found.count - before) * max(1, part.shared), jobs
 
 
 def _scripts(config: Config, parts: Sequence[Part], after: str) -> list[str]:
     """The text of each sbatch script, with an example tag; each submission gets a unique one."""
     return [
-        script for part, runs in parts if part.where == "slurm" for script in _scripts_of(config, part, runs, after)
+        script for part in parts if part.destination.where == "slurm" for script in _scripts_of(config, part, after)
     ]
 
 
-def _scripts_of(config: Config, destination: Destination, runs: Sequence[RunSpec], after: str) -> list[str]:
+def _scripts_of(config: Config, part: Part, after: str) -> list[str]:
     from attnctl.jobs.submission.reserve import new_tag
-    from attnctl.jobs.submission.shared_job import room, runs_per_job
     from attnctl.jobs.submission.submit import compose
 
-    options, resources = destination.options, destination.resources
-    shared = runs_per_job(room(config.workspace, options, resources, runs), resources, len(runs), after)
-    count = -(-len(runs) // max(1, shared))
-    most = _max_array(destination) if destination.answering else count
+    options, resources = part.destination.options, part.destination.resources
+    most = _max_array(part.destination) if part.destination.answering else part.jobs
     return [
-        compose(config, options, resources, min(most, count - first), new_tag(), after=after, runs_per_job=shared)
-        for first in range(0, count, most)
+        compose(
+            config, options, resources, min(most, part.jobs - first), new_tag(), after=after, runs_per_job=part.shared
+        )
+        for first in range(0, part.jobs, most)
     ]
 
 

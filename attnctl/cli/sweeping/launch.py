@@ -67,8 +67,7 @@ class Job:
 
 def preview(config: Config, selected: Selection, asked: ResourceOptions, order: Order) -> int:
     """Print the plan and missing data. Writes nothing and does not query SLURM for states."""
-    destination = by_rules(config, asked, destination_if_possible(config, asked), selected.specs)
-    check_world(selected.specs, destination)
+    destination = planned_destination(config, asked, selected.specs)
     planned = plan(config.workspace, selected.specs, retry_failed=order.retry_failed)
     needed = _bases(config, planned, destination, selected, order)
     selected = with_bases(selected, needed.train)
@@ -95,6 +94,13 @@ def preview(config: Config, selected: Selection, asked: ResourceOptions, order: 
         limit=limit,
     )
     return 0
+
+
+def planned_destination(config: Config, asked: ResourceOptions, specs: Sequence[RunSpec]) -> Destination:
+    """Where these runs would go, and the resources of each; raises SpecError if the processes do not fit a run."""
+    destination = by_rules(config, asked, destination_if_possible(config, asked), specs)
+    check_world(specs, destination)
+    return destination
 
 
 def _bases(

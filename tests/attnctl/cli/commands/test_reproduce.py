@@ -12,6 +12,7 @@ from attnctl.files import write_atomic
 from attnctl.workspace.layout import Workspace
 from attnctl.workspace.records import Exit, Submission
 from tests.attnctl.cli.cli_run import Run, assert_refused, listing
+from tests.fixtures.fake_slurm import Fake
 
 CLASSIFIERS = """
 [tables.1]
@@ -92,6 +93,42 @@ def test_a_budget_trains_bases_before_what_starts_from_them(paper: str, attnctl:
     assert all(run["base"] in {None, *chosen} for run in runs if run["chosen"])
     printed = attnctl("reproduce", paper, "--budget", "0", *LOCAL, "--dry-run").out
     assert "the budget of 0 CPU process-hours covers 0 runs; 4 runs would exceed it" in printed
+
+
+RULES = """
+[slurm]
+time = 10
+[[slurm.rules]]
+module = "se"
+nodes = 2
+time = 90
+"""
+
+
+def test_the_plan_has_the_resources_that_rules_give_each_run_as_that_of_a_sweep(
+    paper: str, folder: Path, attnctl: Run, fake: Fake
+) -> None:
+    fake.says("sinfo", "4|infinite|(null)|main*\n")
+    fake.does("sbatch", "cat > /dev/null")
+    (folder / "attnctl.toml").write_text(RULES)
+    refused = attnctl("reproduce", paper, "--table", "1", "--run-on", "slurm", "--device", "cpu", "--dry-run")
+    assert "2 processes cannot share batch 512" in refused.err
+    (folder / "mine.toml").write_text(PAPER.replace("norm_batch = 512", "norm_batch = 256"))
+    words = ("--run-on", "slurm", "--device", "cpu", "--dry-run")
+    document = json.loads(attnctl("reproduce", paper, "--table", "1", *words, "--json").out)
+    plain, ruled = document["shapes"]
+    assert [(item["resources"]["world"], item["resources"]["minutes"]) for item in (plain, ruled)] == [(1, 10), (2, 90)]
+    assert [item["rules"] for item in (plain, ruled)] == [[], ["rule 1 (module=se)"]]
+    swept = json.loads(attnctl("sweep", "--table", "./mine.toml:1", *words, "--json").out)
+    assert swept["shapes"] == document["shapes"]
+    assert swept["cost"]["hours"] == pytest.approx(document["cost"]["hours"])
+    seconds = {run["module"]: run["seconds"]["likely"] for run in document["runs"]}
+    hours = (seconds["none"] + 2 * seconds["se"]) / 3600
+    assert document["cost"]["hours"] == pytest.approx(hours)
+    covered = attnctl("reproduce", paper, "--table", "1", *words, "--budget", str(0.99 * hours)).out
+    assert "covers 1 run; 1 run would exceed it" in " ".join(covered.split())
+    shown = attnctl("reproduce", paper, "--table", "1", *words).out
+    assert "rule 1 (module=se)" in shown
 
 
 def test_a_paper_is_trained_judged_and_not_trained_again(paper: str, attnctl: Run) -> None:

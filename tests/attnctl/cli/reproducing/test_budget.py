@@ -35,8 +35,8 @@ def after(base: RunSpec, seed: int) -> RunSpec:
 
 def test_without_a_budget_everything_that_is_missing_is_trained() -> None:
     first, second, third = specs(3)
-    nodes = node(first, 1), node(second, None), node(third, None, Action.DONE)
-    choice = choose(graph(*nodes), processes=2)
+    nodes = replace(node(first, 1), processes=2), node(second, None), node(third, None, Action.DONE)
+    choice = choose(graph(*nodes))
     assert (choice.train, choice.beyond, choice.hours) == (nodes[:2], (), 2.0)
 
 
@@ -44,27 +44,27 @@ def test_a_run_is_trained_only_if_its_bases_fit_too() -> None:
     base, other = specs(2)
     dependent = after(base, 7)
     nodes = graph(node(other, 1), node(base, 3), node(dependent, 1))
-    assert [item.spec for item in choose(nodes, 1, budget=4).train] == [other, base]
-    assert [item.spec for item in choose(nodes, 1, budget=5).train] == [other, base, dependent]
-    assert [item.spec for item in choose(nodes, 1, budget=4).beyond] == [dependent]
+    assert [item.spec for item in choose(nodes, budget=4).train] == [other, base]
+    assert [item.spec for item in choose(nodes, budget=5).train] == [other, base, dependent]
+    assert [item.spec for item in choose(nodes, budget=4).beyond] == [dependent]
 
 
 def test_what_fits_after_what_does_not_is_still_trained() -> None:
     large, small = specs(2)
-    choice = choose(graph(node(large, 10), node(small, 1)), 1, budget=2)
+    choice = choose(graph(node(large, 10), node(small, 1)), budget=2)
     assert [item.spec for item in choice.train] == [small]
     assert choice.hours == 1
 
 
 def test_a_run_of_unknown_cost_is_not_within_a_budget() -> None:
     (spec,) = specs(1)
-    choice = choose(graph(node(spec, None)), 1, budget=100)
+    choice = choose(graph(node(spec, None)), budget=100)
     assert (choice.train, [item.spec for item in choice.beyond]) == ((), [spec])
 
 
 def test_a_run_whose_base_lacks_weights_is_blocked() -> None:
     base, other = specs(2)
     dependent = after(base, 7)
-    choice = choose(graph(node(base, 1, lacking="no weights"), node(dependent, 1), node(other, 1)), 1)
+    choice = choose(graph(node(base, 1, lacking="no weights"), node(dependent, 1), node(other, 1)))
     assert [item.spec for item in choice.blocked] == [base, dependent]
     assert [item.spec for item in choice.train] == [other]

@@ -17,7 +17,7 @@ def graph_of(workspace: Workspace, numbers: list[str], rows: tuple[str, ...] = (
     paper = papers.load(name)
     tables = [paper.tables[number] for number in numbers]
     parts = graph.parts(workspace, paper, tables, settings.read([], numbers, 1), rows)
-    return graph.build(workspace, paper, parts, CostModel([]), Machine(), retry_failed=False)
+    return graph.build(workspace, paper, parts, CostModel([]), lambda _: Machine(), retry_failed=False)
 
 
 def test_detectors_of_ean_start_from_the_classifiers_of_its_other_table(tmp_path: Path) -> None:

@@ -18,12 +18,12 @@ def test_rows_are_told_with_what_they_start_from_and_what_they_cost(
 ) -> None:
     workspace, paper = Workspace(tmp_path), papers.load("ean")
     parts = graph.parts(workspace, paper, [paper.tables["5"]], settings.read([], ["5"], 2), ("EAN-ResNet50",))
-    found = graph.build(workspace, paper, parts, CostModel([]), Machine(), retry_failed=False)
-    choice = budget.choose(found, 1)
+    found = graph.build(workspace, paper, parts, CostModel([]), lambda _: Machine(), retry_failed=False)
+    choice = budget.choose(found)
     cost = SweepCost(
         estimates=[node.estimate for node in choice.train], machines=[Machine()] * len(choice.train), bytes=1
     )
-    show.show("EAN", parts, found, choice, cost, 1e9, 1)
+    show.show("EAN", parts, found, choice, cost, 1e9)
     lines = capsys.readouterr().out.splitlines()
     (row,) = [line for line in lines if line.startswith("5/EAN-ResNet50")]
     assert "ean" in row.split("fasterrcnn")[0]
