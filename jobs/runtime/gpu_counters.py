@@ -1,12 +1,15 @@
 """How busy a GPU is and how much energy it has taken, as its driver counts them.
 
-NVML is called in the library that each NVIDIA driver brings (docs.nvidia.com/deploy/nvml-api), so that no package is
-needed. On AMD, torch asks amdsmi where that is installed.
+NVML is called in the library that each NVIDIA driver brings (docs.nvidia.com/deploy/nvml-api), and ROCm SMI in that of
+ROCm (rocm_smi.h; rocm.docs.amd.com/projects/rocm_smi_lib), so that no package is needed.
 """
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
+import functools
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 import torch
@@ -26,29 +29,53 @@ class GpuCounters(Protocol):
         """The energy that it has taken so far; only differences have a meaning."""
 
 
-_LIBRARY = "libnvidia-ml.so.1"
+_NVML = ("libnvidia-ml.so.1",)
+_ROCM_SMI = (*(f"librocm_smi64.so.{version}" for version in (7, 6, 5, 1)), "/opt/rocm/lib/librocm_smi64.so")
+"""The releases of ROCm number it differently; what is called here is the same in all of them."""
 _REASONS = {
-    3: "this GPU does not count it",
-    4: "only an administrator may read it",
-    6: "the driver does not list this GPU",
-    9: "the NVIDIA driver is not loaded",
+    "nvml": {
+        3: "this GPU does not count it",
+        4: "only an administrator may read it",
+        6: "the driver does not list this GPU",
+        9: "the NVIDIA driver is not loaded",
+    },
+    "rsmi": {
+        2: "this GPU does not count it",
+        4: "only an administrator may read it",
+        8: "the AMD driver is not loaded",
+    },
 }
-"""NVML's errors (nvmlReturn_t)."""
-_MIG = "a part of a GPU (MIG) has no counter of its own"
+"""The errors of NVML (nvmlReturn_t) and of ROCm SMI (rsmi_status_t), by the prefix of the functions."""
+_PART = "a part of a GPU ({}) has no counter of its own"
 
 
 def of_device(device: torch.device) -> GpuCounters:
     """The counters of torch's GPU; raises UnreadableError."""
+    properties: Any = torch.cuda.get_device_properties(device)
     if torch.version.hip:
-        return _Amd(device)
-    return Nvidia(_library(), str(torch.cuda.get_device_properties(device).uuid))
+        if not hasattr(properties, "pci_bus_id"):
+            raise UnreadableError("this release of torch does not say where the GPU is")
+        address = (properties.pci_domain_id, properties.pci_bus_id, properties.pci_device_id)
+        return Amd(_library(_ROCM_SMI, "ROCm"), address)
+    return Nvidia(_library(_NVML, "the NVIDIA driver"), str(properties.uuid))
 
 
-def _library() -> Any:
+def _library(names: Sequence[str], owner: str) -> ctypes.CDLL:
+    """The first of these libraries that is there."""
+    for name in names:
+        with contextlib.suppress(OSError):
+            return ctypes.CDLL(name)
+    raise UnreadableError(f"{names[0]} of {owner} is missing")
+
+
+def _call(library: ctypes.CDLL, name: str, *arguments: Any) -> None:
+    """Call a function of the library, whose result is an error code; raises UnreadableError."""
     try:
-        return ctypes.CDLL(_LIBRARY)
-    except OSError as error:
-        raise UnreadableError(f"{_LIBRARY} of the NVIDIA driver is missing") from error
+        code = getattr(library, name)(*arguments)
+    except AttributeError as error:  # a driver older than the function
+        raise UnreadableError(f"this driver has no {name}") from error
+    if code:
+        raise UnreadableError(_REASONS[name[:4]].get(code, f"{name} returned error {code}"))
 
 
 class _Utilization(ctypes.Structure):
@@ -58,8 +85,8 @@ class _Utilization(ctypes.Structure):
 class Nvidia:
     """A GPU in NVML. library: NVML's functions. uuid: as torch has it, without `GPU-` in front."""
 
-    def __init__(self, library: Any, uuid: str) -> None:
-        self._library = library
+    def __init__(self, library: ctypes.CDLL, uuid: str) -> None:
+        self._call = functools.partial(_call, library)
         self._call("nvmlInit_v2")
         self._handle = ctypes.c_void_p()
         try:
@@ -69,7 +96,7 @@ class Nvidia:
         part = ctypes.c_uint()
         self._call("nvmlDeviceIsMigDeviceHandle", self._handle, ctypes.byref(part))
         if part.value:
-            raise UnreadableError(_MIG)
+            raise UnreadableError(_PART.format("MIG"))
 
     def busy(self) -> float:
         """See `GpuCounters`."""
@@ -86,28 +113,42 @@ class Nvidia:
     def _find(self, uuid: str) -> None:
         self._call("nvmlDeviceGetHandleByUUID", ctypes.c_char_p(uuid.encode()), ctypes.byref(self._handle))
 
-    def _call(self, name: str, *arguments: Any) -> None:
-        try:
-            code = getattr(self._library, name)(*arguments)
-        except AttributeError as error:  # a driver older than the function
-            raise UnreadableError(f"this driver has no {name}") from error
-        if code:
-            raise UnreadableError(_REASONS.get(code, f"{name} returned error {code}"))
 
+class Amd:
+    """A GPU in ROCm SMI. library: its functions. address: PCI domain, bus and device, as torch has them."""
 
-class _Amd:
-    """A GPU of AMD, as torch reads it."""
-
-    def __init__(self, device: torch.device) -> None:
-        self._device = device
+    def __init__(self, library: ctypes.CDLL, address: tuple[int, int, int]) -> None:
+        self._call = functools.partial(_call, library)
+        self._call("rsmi_init", ctypes.c_uint64(0))
+        count = ctypes.c_uint32()
+        self._call("rsmi_num_monitor_devices", ctypes.byref(count))
+        found = [index for index in range(count.value) if self._address(index) == address]
+        if not found:
+            raise UnreadableError("the driver does not list this GPU")
+        if len(found) > 1:  # the parts of one GPU have its address
+            raise UnreadableError(_PART.format("a compute partition"))
+        self._index = ctypes.c_uint32(found[0])
 
     def busy(self) -> float:
         """See `GpuCounters`."""
-        try:
-            return torch.cuda.utilization(self._device) / 100
-        except (ImportError, RuntimeError, OSError) as error:
-            raise UnreadableError(str(error).partition("\n")[0]) from error
+        percent = ctypes.c_uint32()
+        self._call("rsmi_dev_busy_percent_get", self._index, ctypes.byref(percent))
+        return percent.value / 100
 
     def joules(self) -> float:
         """See `GpuCounters`."""
-        raise UnreadableError("attnctl reads no energy of AMD GPUs")
+        count, microjoules, at = ctypes.c_uint64(), ctypes.c_float(), ctypes.c_uint64()
+        self._call(
+            "rsmi_dev_energy_count_get",
+            self._index,
+            ctypes.byref(count),
+            ctypes.byref(microjoules),  # of one count
+            ctypes.byref(at),
+        )
+        return count.value * microjoules.value / 1e6
+
+    def _address(self, index: int) -> tuple[int, int, int]:
+        """PCI domain, bus and device of a GPU: bits 63 to 32, 15 to 8 and 7 to 3 (rsmi_dev_pci_id_get)."""
+        number = ctypes.c_uint64()
+        self._call("rsmi_dev_pci_id_get", ctypes.c_uint32(index), ctypes.byref(number))
+        return number.value >> 32, number.value >> 8 & 0xFF, number.value >> 3 & 0x1F
