@@ -33,11 +33,10 @@ def _for_all(text: str, runs: int) -> str:
     return f"{parse_memory(text) * runs + RESERVE}M" if runs else text
 
 
-def per_node(settings: SlurmOptions, resources: Resources) -> int | None:
-    """MB per node that the script asks for; None if it does not say."""
-    return next(
-        (parse_memory(text) * _shares(name, resources) for name, text in options(settings, resources).items()), None
-    )
+def per_node(settings: SlurmOptions, resources: Resources, runs_per_job: int = 0) -> int | None:
+    """MB per node that the script asks for; None if it does not say. runs_per_job: as in `options`."""
+    asked = options(settings, resources, runs_per_job).items()
+    return next((parse_memory(text) * _shares(name, resources) for name, text in asked), None)
 
 
 def _option(settings: SlurmOptions, resources: Resources) -> str:

@@ -17,7 +17,10 @@ _DEFAULT = re.compile(r"\bDefCpuPerGPU=([1-9][0-9]{0,4})\b")
 
 @dataclass(frozen=True, kw_only=True)
 class Node:
-    """A node. cpus: those that jobs can get; gpus: their number by type, "" for GPUs without one; arch: as uname -m."""
+    """A node. cpus: those that jobs can get; memory: MB, 0 if SLURM does not say; arch: as uname -m.
+
+    gpus: their number by type, "" for GPUs without one
+    """
 
     name: str
     cpus: int
@@ -25,6 +28,7 @@ class Node:
     arch: str
     features: frozenset[str]
     partitions: frozenset[str]
+    memory: int = 0
 
     def count(self, kind: str | None) -> int:
         """Its number of GPUs, of one type or of all."""
@@ -59,6 +63,7 @@ def read_nodes(text: str) -> list[Node]:
                     arch=fields.get("Arch", ""),
                     features=frozenset(fields.get("ActiveFeatures", "").split(",")),
                     partitions=frozenset(fields.get("Partitions", "").split(",")),
+                    memory=int(memory) if _INTEGER.fullmatch(memory := fields.get("RealMemory", "")) else 0,
                 )
             )
     return nodes

@@ -128,7 +128,7 @@ def test_jobs_are_queued_and_resumed_while_all_nodes_are_drained(
     nodes = ",".join(sorted(set(slurm("sinfo", "-h", "-N", "-o", "%N").split())))
     root = cluster.config.workspace.root
     words = ["--workspace", str(root), "sweep", "se", "--epochs", "1", "--gpus-per-node", "0", "--time", "5"]
-    warning = "SLURM accepted the jobs, but cannot start them at present: Requested node configuration is not available"
+    warning = "SLURM accepts the jobs, but cannot start them at present: Requested node configuration is not available"
     slurm("scontrol", "update", f"nodename={nodes}", "state=drain", "reason=test")
     try:
         assert main([*words, "--name", "s"]) == 0

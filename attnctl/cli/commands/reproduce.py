@@ -66,8 +66,8 @@ def reproduce(
     from attnctl.cli.reproducing import budget as budgets
     from attnctl.cli.reproducing import graph, show
     from attnctl.cli.reproducing import settings as asked
-    from attnctl.cli.sweeping import launch
     from attnctl.cli.sweeping.cost import estimate, machine_of
+    from attnctl.cli.sweeping.destination import planned_destination
     from attnctl.cli.sweeping.dry_run import parts_of
     from attnctl.cli.sweeping.time_limit import limited
     from attnctl.cost import CostModel
@@ -86,7 +86,7 @@ def reproduce(
     globs = split_list(rows, "--rows") if rows is not None else ()
     parts = graph.parts(config.workspace, source, tables, overrides, globs)
     context.tell_passed_by()
-    destination = launch.planned_destination(config, resources, graph.specs_of(parts))
+    destination = planned_destination(config, resources, graph.specs_of(parts))
     model = CostModel.of(config.workspace)
     runs = graph.build(
         config.workspace,

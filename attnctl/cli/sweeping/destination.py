@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from attnctl import datasets, models
+from attnctl.cli import output
 from attnctl.cli.sweeping.resource_options import ResourceOptions, RunOn, check_tasks
 from attnctl.datasets import class_folders, own
 from attnctl.lifecycle import packing
@@ -105,6 +106,28 @@ def _shape(where: Where, asked: ResourceOptions, settings: SlurmOptions, *, answ
         device=asked.device or "auto",
     )
     return JobShape(resources, options)
+
+
+def planned_destination(config: Config, asked: ResourceOptions, specs: Sequence[RunSpec]) -> Destination:
+    """Where these runs would go, and the resources of each; raises SpecError if the processes do not fit a run."""
+    destination = by_rules(config, asked, destination_if_possible(config, asked), specs)
+    check_world(specs, destination)
+    return destination
+
+
+def destination_if_possible(config: Config, asked: ResourceOptions) -> Destination:
+    """The destination; if SLURM does not answer, what is known of it without SLURM."""
+    from attnctl.jobs.slurm.commands import SlurmUnavailable
+
+    try:
+        return choose_destination(config, asked)
+    except SlurmUnavailable as error:
+        output.note(str(error))
+        output.note(
+            "this plan is for SLURM, without the cluster's limits, and with GPUs only where --gpus-per-node or "
+            "the settings ask for them"
+        )
+        return choose_destination(config, asked, answering=False)
 
 
 def check_partition(options: SlurmOptions) -> None:

@@ -12,7 +12,7 @@ from attnctl.cli.sweeping import data_notes, what_loads
 from attnctl.cli.sweeping.cost import SweepCost
 from attnctl.cli.sweeping.destination import Destination, class_mismatches, missing_data
 from attnctl.cli.sweeping.plan import Planned, in_json, summary
-from attnctl.cli.sweeping.queue_notes import time_limit_note
+from attnctl.cli.sweeping.queue_notes import not_started_note, time_limit_note
 from attnctl.cli.sweeping.selection import Selection
 from attnctl.cli.table_layout import Column
 from attnctl.grid import effective_hyperparameters, warn_frozen_untrained_norms
@@ -116,7 +116,7 @@ def show(
             _as_json(planned, selected, destination, scripts, cost, loads)
             | {"shapes": shapes_json(parts), "idle_rules": [str(rule) for rule in idle]}
             | {"missing": missing, "class_mismatches": differing, "missing_weights": list(lacking)}
-            | {"submitted_now": places.now}
+            | {"submitted_now": places.now, "warnings": list(places.warnings)}
         )
         return
     _table(planned, selected)
@@ -161,8 +161,8 @@ def show(
     for part in parts:
         if note := time_limit_note(part.destination):
             output.prose(note)
-    if places.words:
-        output.prose(places.words)
+    for words in filter(None, (*places.warnings, places.words)):
+        output.prose(words)
     output.line("Dry run: nothing was written.")
 
 
@@ -262,10 +262,14 @@ def _table(planned: Sequence[Planned], selected: Selection) -> None:
 
 @dataclass(frozen=True)
 class _Places:
-    """How many of the runs SLURM takes now; None if it was not asked. words: a sentence, empty if it takes all."""
+    """How many of the runs SLURM takes now; None if it was not asked. words: a sentence, empty if it takes all.
+
+    warnings: why jobs that it takes cannot start
+    """
 
     now: int | None = None
     words: str = ""
+    warnings: tuple[str, ...] = ()
 
 
 def _none_now(count: int, reason: str) -> _Places:
@@ -301,23 +305,26 @@ def _places(config: Config, parts: Sequence[Part], after: str) -> _Places:
     from attnctl.jobs.submission.array_size import NoPlaceError, SubmitError
 
     taken = before = 0
+    warnings: dict[str, None] = {}
     try:
         for part in parts:
-            places, before = _places_of(config, part, after, before)
+            places, before, warning = _places_of(config, part, after, before)
             taken += places
+            if warning:
+                warnings[not_started_note(part.destination, warning, part.shared)] = None
     except NoPlaceError as error:
         if not taken:
             return _none_now(count, str(error))
     except (SubmitError, SlurmUnavailable) as error:
         return _Places(None, str(error))
     if taken == count:
-        return _Places(count)
+        return _Places(count, warnings=tuple(warnings))
     now = f"{taken} of {quantity(count, 'run')} are submitted now, as many as SLURM takes"
-    return _Places(taken, f"{now}; {count - taken} wait, and {_FED}")
+    return _Places(taken, f"{now}; {count - taken} wait, and {_FED}", tuple(warnings))
 
 
-def _places_of(config: Config, part: Part, after: str, before: int) -> tuple[int, int]:
-    """How many runs of one shape SLURM takes beside so many jobs, and the jobs with those of this shape."""
+def _places_of(config: Config, part: Part, after: str, before: int) -> tuple[int, int, str]:
+    """How many runs of one shape SLURM takes beside so many jobs, the jobs with theirs, and its warning."""
     from attnctl.jobs.submission import array_size
     from attnctl.jobs.submission.reserve import new_tag
     from attnctl.jobs.submission.submit import compose
@@ -329,8 +336,8 @@ def _places_of(config: Config, part: Part, after: str, before: int) -> tuple[int
         lambda size: compose(config, options, resources, size, tag, after=after, runs_per_job=part.shared), first
     )
     if found.by_array or found.count == first:
-        return len(part.runs), jobs
-    return max(0, found.count - before) * max(1, part.shared), jobs
+        return len(part.runs), jobs, found.warning
+    return max(0, found.count - before) * max(1, part.shared), jobs, found.warning
 
 
 def _scripts(config: Config, parts: Sequence[Part], after: str) -> list[str]:

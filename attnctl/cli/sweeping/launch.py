@@ -17,12 +17,12 @@ from attnctl.cli.sweeping.destination import (
     Destination,
     by_rules,
     check,
-    check_world,
     choose_destination,
     excluding,
+    planned_destination,
 )
 from attnctl.cli.sweeping.plan import Action, Planned, in_json, plan, planned_again, summary
-from attnctl.cli.sweeping.queue_notes import cron_line, time_limit_note
+from attnctl.cli.sweeping.queue_notes import cron_line, not_started_notes, time_limit_note
 from attnctl.cli.sweeping.resource_options import ResourceOptions
 from attnctl.cli.sweeping.selection import Selection
 from attnctl.cli.sweeping.time_limit import limited
@@ -96,13 +96,6 @@ def preview(config: Config, selected: Selection, asked: ResourceOptions, order: 
     return 0
 
 
-def planned_destination(config: Config, asked: ResourceOptions, specs: Sequence[RunSpec]) -> Destination:
-    """Where these runs would go, and the resources of each; raises SpecError if the processes do not fit a run."""
-    destination = by_rules(config, asked, destination_if_possible(config, asked), specs)
-    check_world(specs, destination)
-    return destination
-
-
 def _bases(
     config: Config, planned: Sequence[Planned], destination: Destination, selected: Selection, order: Order
 ) -> Bases:
@@ -124,21 +117,6 @@ def with_bases(selected: Selection, train: Sequence[RunSpec]) -> Selection:
         return selected
     rows = {spec.id: "(base)" for spec in train} | dict(selected.rows) if selected.rows else {}
     return replace(selected, specs=[*train, *selected.specs], rows=rows)
-
-
-def destination_if_possible(config: Config, asked: ResourceOptions) -> Destination:
-    """The destination; if SLURM does not answer, what is known of it without SLURM."""
-    from attnctl.jobs.slurm.commands import SlurmUnavailable
-
-    try:
-        return choose_destination(config, asked)
-    except SlurmUnavailable as error:
-        output.note(str(error))
-        output.note(
-            "this plan is for SLURM, without the cluster's limits, and with GPUs only where --gpus-per-node or "
-            "the settings ask for them"
-        )
-        return choose_destination(config, asked, answering=False)
 
 
 def launch(config: Config, selected: Selection, asked: ResourceOptions, order: Order) -> int:
@@ -258,8 +236,8 @@ def submit(
         ended=ended,
         shapes=destination.shapes,
     )
-    for warning in dict.fromkeys(batch.warning for batch in batches if batch.warning and batch.tasks):
-        output.note(f"SLURM accepted the jobs, but cannot start them at present: {warning}")
+    for note in not_started_notes(specs, destination, batches):
+        output.note(note)
     jobs: dict[str, Job] = {}
     for batch in batches:
         jobs |= {run: Job(refusal=reason) for run, reason in batch.skipped.items()}

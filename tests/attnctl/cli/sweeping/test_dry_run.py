@@ -147,3 +147,16 @@ def test_the_places_that_slurm_has_count_for_all_shapes_together(folder: Path, a
     (folder / "attnctl.toml").write_text('[[slurm.rules]]\nbackbone = "resnet101"\nmem = "2G"\n')
     result = attnctl("sweep", "none,se", "--backbone", "resnet20,resnet101", "--gpus-per-node", "0", "--dry-run")
     assert "3 of 4 runs are submitted now, as many as SLURM takes; 1 wait" in " ".join(result.out.split())
+
+
+def test_jobs_that_slurm_would_not_start_are_told_before_they_are_submitted(
+    folder: Path, attnctl: Run, fake: Fake
+) -> None:
+    fake.says("sinfo", "4|infinite|(null)|main*\n")
+    fake.does("sbatch", "echo 'sbatch: error: Requested node configuration is not available' >&2; exit 1")
+    words = ("sweep", "se", "--run-on", "slurm", "--device", "cpu", "--mem", "9999G", "--dry-run")
+    told = "SLURM accepts the jobs, but cannot start them at present: Requested node configuration is not available"
+    assert told in " ".join(attnctl(*words).out.split())
+    document = json.loads(attnctl(*words, "--json").out)
+    assert document["submitted_now"] == 1
+    assert document["warnings"] == [told]

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from attnctl.cli.sweeping.destination import Destination
-from attnctl.cli.sweeping.queue_notes import cron_line, time_limit_note
+from attnctl.cli.sweeping.queue_notes import cron_line, not_started_note, time_limit_note
 from attnctl.settings.config import SlurmOptions
 from attnctl.workspace.layout import Workspace
 from attnctl.workspace.records import Resources
@@ -54,6 +54,41 @@ def test_the_partitions_of_the_jobs_own_cluster_count(fake: Fake) -> None:
     fake.does("sinfo", "case \"$*\" in '-M second -a'*) echo '1|1:00|(null)|main*';; esac")
     assert time_limit_note(destination(None, 30, clusters="second")) is not None
     assert time_limit_note(destination(None, 30)) is None
+
+
+NODES = """\
+NodeName=n1 CPUEfctv=8 Gres=gpu:a100:2 RealMemory=64000 Partitions=main
+NodeName=n2 CPUEfctv=16 Gres=(null) RealMemory=16000 Partitions=main
+NodeName=n3 CPUEfctv=64 Gres=gpu:8 RealMemory=999000 Partitions=big
+"""
+
+
+@pytest.mark.parametrize(
+    ("mem", "resources", "shared", "excess"),
+    [
+        ("9999G", Resources(), 0, "10238976 MB of memory (no node has more than 64000)"),
+        ("64000M", Resources(), 0, ""),
+        ("32G", Resources(), 2, "65792 MB of memory (no node has more than 64000)"),
+        (None, Resources(tasks_per_node=2, cpus_per_task=9), 0, "18 cores (no node has more than 16)"),
+        (None, Resources(cpus_per_task=9), 2, "18 cores (no node has more than 16)"),
+        (None, Resources(gpus_per_node=4, tasks_per_node=4), 0, "4 GPUs (no node has more than 2)"),
+    ],
+)
+def test_jobs_that_slurm_does_not_start_are_told_with_what_no_node_has(
+    fake: Fake, mem: str | None, resources: Resources, shared: int, excess: str
+) -> None:
+    partitions = "PartitionName=main Default=YES"
+    fake.does("scontrol", f"case \"$*\" in *node) cat <<'EOF'\n{NODES}EOF\n;; *) echo '{partitions}';; esac")
+    asked = Destination(where="slurm", options=SlurmOptions(mem=mem), resources=resources)
+    told = not_started_note(asked, "Requested node configuration is not available", shared)
+    plain = "SLURM accepts the jobs, but cannot start them at present: Requested node configuration is not available"
+    assert told == plain + (f"; each asks on a node for {excess}" if excess else "")
+
+
+def test_jobs_that_slurm_does_not_start_are_told_where_it_lists_no_nodes(fake: Fake) -> None:
+    fake.does("scontrol", "exit 1")
+    told = not_started_note(destination(None, None), "no nodes")
+    assert told == "SLURM accepts the jobs, but cannot start them at present: no nodes"
 
 
 def test_nothing_is_said_when_slurm_is_silent(fake: Fake) -> None:
