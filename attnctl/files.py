@@ -6,6 +6,8 @@ import contextlib
 import errno
 import io
 import os
+import pwd
+import shlex
 import shutil
 import stat
 import uuid
@@ -24,6 +26,17 @@ def reason(error: Exception) -> str:
     if not isinstance(error, OSError) or error.strerror is None:
         return str(error)
     return error.strerror if error.filename is None else f"{error.filename}: {error.strerror}"
+
+
+def readable_by(path: Path) -> str:
+    """What makes a file that we may not read readable: whom to ask, and what they type."""
+    blocked = next((part for part in (path, *path.parents) if os.path.lexists(part)), path)
+    try:
+        owner = pwd.getpwuid(blocked.stat().st_uid).pw_name
+    except (OSError, KeyError):
+        owner = "its owner"
+    command = f"chmod -R g+rX {shlex.quote(str(blocked))}"
+    return f"ask {owner} to run {command}, or to share the workspace ([paths] group = true in attnctl.toml)"
 
 
 def cannot_write(error: BaseException) -> bool:

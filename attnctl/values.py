@@ -130,8 +130,15 @@ def did_you_mean(name: str, names: Collection[str]) -> str:
     return f"; did you mean {near!r}?" if near is not None else f"; known: {comma_join(names)}"
 
 
+_PREFIX = 3
+"""So many letters are the beginning of a name."""
+
+
 def nearest(name: str, names: Collection[str]) -> str | None:
-    """The name that is most similar; None if none is similar."""
+    """The shortest name that begins so, else the one that is most similar; None if none is similar."""
+    longer = [other for other in names if len(name) >= _PREFIX and other.casefold().startswith(name.casefold())]
+    if longer:
+        return min(longer, key=len)
     from difflib import get_close_matches  # imported only for errors: it takes 2 ms
 
     near = get_close_matches(name, list(names), n=1, cutoff=0.6)

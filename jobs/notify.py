@@ -65,6 +65,7 @@ _FINAL = {
     State.DISK_FULL,
     State.ENVIRONMENT_MISSING,
     State.DATA_MISSING,
+    State.DATA_ERROR,
     State.BASE_UNFINISHED,
     State.CANCELLED,
     State.REFUSED,

@@ -43,7 +43,7 @@ log = logging.getLogger("attnctl.jobs.worker")
 _STALL_DELAY = 10.0
 """Seconds that a stalled rank waits for the exit records of others if it is waiting for them itself."""
 
-_COUNTED = {"error", "environment missing", "data missing"}
+_COUNTED = {"error", "environment missing", "data missing", "data error"}
 """Outcomes that count for the guard if they come before the first step: other runs of the submission may share them."""
 
 CLEAN = {BASE_UNFINISHED, "completed", "preempted", "timeout", "interrupted", "superseded"}

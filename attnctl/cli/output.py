@@ -36,6 +36,7 @@ STYLES = {
     "disk full": "red",
     "environment missing": "red",
     "data missing": "red",
+    "data error": "red",
     "base unfinished": "magenta",
     "unknown": "red",
     "timeout": "magenta",

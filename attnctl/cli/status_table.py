@@ -15,6 +15,7 @@ from attnctl.metrics import BY_KEY, DECIDING
 from attnctl.settings.config import Config
 from attnctl.spec import Start
 from attnctl.units import duration, plural, quantity
+from attnctl.values import format_value
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -41,7 +42,7 @@ def show(now: Snapshot) -> None:
     if now.unavailable:
         output.note(now.unavailable)
     if now.rows:
-        output.table(COLUMNS, [cells(row, now.at) for row in now.rows])
+        output.table(COLUMNS, _table(now.rows, now.at))
     for sentence in _sentences(now):
         output.prose(sentence)
     output.prose(totals(now.rows))
@@ -53,12 +54,33 @@ def follow(config: Config, ids: Sequence[str] | None) -> Snapshot:
     return _redraw(snapshots) if output.is_terminal() else _changes(snapshots)
 
 
-def cells(row: RunRow, at: float) -> list[str]:
-    """A run as the cells of COLUMNS."""
+def _table(rows: Sequence[RunRow], at: float) -> list[list[str]]:
+    told = differences(rows)
+    return [cells(row, at, told.get(row.id, "")) for row in rows]
+
+
+def differences(rows: Sequence[RunRow]) -> dict[str, str]:
+    """Run id -> the fields in which it differs from rows of the same label, network, data set and seed."""
+    alike: dict[tuple[str, str, str, int], list[RunRow]] = {}
+    for row in rows:
+        alike.setdefault((row.label, row.network, row.dataset, row.seed), []).append(row)
+    found = {}
+    for group in alike.values():
+        if len(group) < 2:
+            continue
+        values = [{"placement": row.placement, **row.recipe, "init": row.init} for row in group]
+        names = [name for name in values[0] if len({str(item.get(name, "")) for item in values}) > 1]
+        for row, item in zip(group, values, strict=True):
+            found[row.id] = " ".join(f"{name}={format_value(item[name])}" for name in names if item.get(name, "") != "")
+    return found
+
+
+def cells(row: RunRow, at: float, fields: str = "") -> list[str]:
+    """A run as the cells of COLUMNS. fields: what tells it from rows that look alike."""
     left = seconds_left(row)
     return [
         row.id[:8],
-        row.label,
+        f"{row.label} {fields}".rstrip(),
         row.network,
         row.dataset,
         str(row.seed),
@@ -125,10 +147,11 @@ def _changes(snapshots: Iterator[Snapshot]) -> Snapshot:
         if now.unavailable != unavailable:
             output.note(now.unavailable or "the scheduler answers again")
             unavailable = now.unavailable
+        told = differences(now.rows)
         for row in now.rows:
             if states.get(row.id) != row.verdict.state:
                 states[row.id] = row.verdict.state
-                output.note("  ".join(filter(None, cells(row, now.at))))
+                output.note("  ".join(filter(None, cells(row, now.at, told.get(row.id, "")))))
     return now
 
 
@@ -176,7 +199,7 @@ def _drawn(now: Snapshot, rows: Sequence[RunRow], columns: Sequence[Column], wid
 
     names = [column.name for column in COLUMNS]
     chosen = [names.index(column.name) for column in columns]
-    table = [[row_cells[k] for k in chosen] for row_cells in (cells(row, now.at) for row in rows)]
+    table = [[row_cells[k] for k in chosen] for row_cells in _table(rows, now.at)]
     left_out = len(now.rows) - len(rows)
     total = totals(now.rows) + (f" ({left_out} not shown)" if left_out else "")
     return Text("\n").join(

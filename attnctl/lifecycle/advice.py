@@ -99,6 +99,8 @@ _SENTENCES: Mapping[State, str] = {
     "`attnctl resume {run}` continues from {checkpoint}.",
     State.DATA_MISSING: "Its data set was missing: restore it, or set its folder under [data] in attnctl.toml, then "
     "`attnctl resume {run}` continues from {checkpoint}.",
+    State.DATA_ERROR: "Repair the file (`attnctl data check` names all of them), then `attnctl resume --force {run}`; "
+    "your own images are other data once they change: sweep those again.",
     State.BASE_UNFINISHED: "The run whose weights it starts from is not completed: `attnctl resume` of that run starts "
     "this one after it.",
     State.UNKNOWN: "It is unknown how it ended: `attnctl resume {run}` continues from {checkpoint}.",

@@ -23,8 +23,11 @@ from attnctl.lifecycle.resume_policy import (
 from attnctl.lifecycle.state import State
 from attnctl.units import quantity
 
-_WITH_ERRORS = {State.ERROR, State.SETUP, State.HELD}
+_WITH_ERRORS = {State.ERROR, State.DATA_ERROR, State.SETUP, State.HELD}
 """States whose error is worth showing once for all runs that share it."""
+
+_ERRORS = {State.ERROR, State.DATA_ERROR}
+"""States whose error holds further runs if many share it."""
 
 
 def plan(
@@ -70,12 +73,12 @@ def _broken(
     """Hold the runs that failed with an error shared by many; runs whose error already held others are tried again."""
     counted: dict[str, int] = defaultdict(int)
     for history in histories:
-        if history.newest.state is State.ERROR:
+        if history.newest.state in _ERRORS:
             counted[normalised(history.newest.error)] += 1
     limited = []
     for history, decision in zip(histories, decisions, strict=True):
         key = normalised(history.newest.error)
-        count = counted[key] if history.newest.state is State.ERROR and key not in held else 0
+        count = counted[key] if history.newest.state in _ERRORS and key not in held else 0
         trips = 0 < rules.same_error <= count and decision.action.starts
         reason = f"the same error in {quantity(count, 'run')}; --force runs them again"
         limited.append(Decision(run=history.run, action=Action.HELD, reason=reason) if trips else decision)

@@ -67,6 +67,7 @@ DEFAULT_MODES: Mapping[State, Mode] = {
     State.DIVERGED: "never",
     State.ENVIRONMENT_MISSING: "if_available",
     State.DATA_MISSING: "if_available",
+    State.DATA_ERROR: "if_forced",
     State.BASE_UNFINISHED: "if_available",
     State.CANCELLED: "if_named",
     State.UNCONFIRMED: "if_forced",

@@ -44,6 +44,7 @@ class State(StrEnum):
     DISK_FULL = "disk full"
     ENVIRONMENT_MISSING = "environment missing"
     DATA_MISSING = "data missing"
+    DATA_ERROR = "data error"
     BASE_UNFINISHED = "base unfinished"
     UNKNOWN = "unknown"
 
@@ -68,6 +69,7 @@ class State(StrEnum):
             State.DIVERGED,
             State.STALLED,
             State.ERROR,
+            State.DATA_ERROR,
             State.KILLED,
         }
 
@@ -157,6 +159,7 @@ OUTCOMES: dict[str, State] = {
     "disk full": State.DISK_FULL,
     "environment missing": State.ENVIRONMENT_MISSING,  # Python itself, or a package that the training needs
     "data missing": State.DATA_MISSING,
+    "data error": State.DATA_ERROR,  # such as an image that cannot be decoded
     BASE_UNFINISHED: State.BASE_UNFINISHED,  # the run whose weights it starts from
     "setup": State.SETUP,  # the job's script ended before the training's processes began
     "launch failed": State.LAUNCH_FAILED,  # srun could not launch a rank on one of the job's nodes
@@ -168,7 +171,7 @@ OUTCOMES: dict[str, State] = {
 _DEFAULT_REASONS: dict[str, str] = {
     "timeout": "it stopped before its time limit",
     "preempted": "SLURM asked it to stop",
-    "interrupted": "it was asked to stop",
+    "interrupted": "it was stopped while it trained",
 }
 """The reason for an outcome whose exit record has no message."""
 

@@ -93,6 +93,7 @@ TEMPLATE = """\
 # disk-full = "always"
 # environment-missing = "if_available"
 # data-missing = "if_available"
+# data-error = "if_forced"
 # base-unfinished = "if_available"
 # out-of-memory = "more_memory"
 # CUDA-out-of-memory = "more_processes"

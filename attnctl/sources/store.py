@@ -6,13 +6,14 @@ A folder is written once, atomically, and never changed, so that queued jobs loa
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import uuid
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from attnctl.files import read_regular, reason, sync_folder, write_atomic
+from attnctl.files import read_regular, readable_by, reason, sync_folder, write_atomic
 from attnctl.sources.closure import READ_SOURCES, Scope, Source, narrowed, read_within
 from attnctl.sources.digest import VERSION_PREFIX
 from attnctl.values import SpecError
@@ -41,10 +42,16 @@ def read_manifest(folder: Path) -> Manifest:
         if Path(manifest.entry).is_absolute() or ".." in parts or not parts or "\0" in manifest.entry + manifest.origin:
             raise ValueError(f"{MANIFEST} names a file outside it")
         return manifest
+    except PermissionError as error:
+        raise _unreadable(folder) from error
     except (OSError, ValueError) as error:
         raise SpecError(
             f"{folder} does not hold the source that the run was submitted with: {reason(error)}"
         ) from error
+
+
+def _unreadable(folder: Path) -> SpecError:
+    return SpecError(f"you may not read the stored source {folder}: {readable_by(folder)}")
 
 
 def file_of(folder: Path, version: str) -> str:
@@ -67,8 +74,11 @@ def keep(version: str, folder: Path) -> None:
     Raises SpecError if it was neither read nor stored before, OSError when it cannot be written.
     """
     target = folder / version.removeprefix(VERSION_PREFIX)
-    if (target / MANIFEST).is_file():
-        return
+    try:
+        if (target / MANIFEST).is_file():
+            return
+    except PermissionError as error:
+        raise _unreadable(target) from error
     if version not in READ_SOURCES:
         raise SpecError(f"the user's file {version} is not in {folder}; sweep again from the file")
     source = READ_SOURCES[version]
@@ -105,6 +115,8 @@ def load(folder: Path, version: str) -> Source:
     manifest = read_manifest(stored)
     entry, origin = stored / manifest.entry, Path(manifest.origin)
     roots = tuple(parent for parent in entry.parents if parent.is_relative_to(stored))
+    if not all(os.access(path, os.R_OK) for path in (stored, *stored.rglob("*"))):
+        raise _unreadable(stored)
     source = replace(read_within(entry, Scope(roots)), origin=origin)
     source = narrowed(source, manifest.attribute)
     if source.version != version:

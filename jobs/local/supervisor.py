@@ -120,7 +120,7 @@ class Job:
 
     def drop(self) -> None:
         """Record that the user stopped the command before the run was started."""
-        self._record("CANCELLED", reason="the command was stopped before the run was started")
+        self._record("CANCELLED", reason="it was stopped before it was started")
         self.progress = replace(self.progress, state="cancelled")
         self.ended = True
 

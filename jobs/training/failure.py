@@ -8,7 +8,7 @@ from dataclasses import replace
 import torch
 from torch.distributed import DistError
 
-from attnctl.jobs.data.errors import MissingDataError
+from attnctl.jobs.data.errors import DataError, MissingDataError
 from attnctl.jobs.runtime import disk_full
 from attnctl.jobs.runtime.failure import Failure, code_error, environment_missing
 from attnctl.jobs.runtime.launch import LaunchError
@@ -37,6 +37,8 @@ def classify(error: BaseException) -> Failure:
         return Failure(outcome="superseded", message=str(error))
     if isinstance(error, MissingDataError):
         return Failure(outcome="data missing", message=str(error))
+    if isinstance(error, DataError):
+        return Failure(outcome="data error", message=str(error))
     if isinstance(error, SpecError):
         return Failure(outcome="error", message=str(error))
     if isinstance(error, LaunchError):

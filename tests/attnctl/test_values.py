@@ -80,6 +80,7 @@ def test_a_declared_type_is_described_as_text() -> None:
 
 def test_the_nearest_name_is_suggested_else_all_names_are_listed() -> None:
     assert did_you_mean("elaa", ["ela", "se"]) == "; did you mean 'ela'?"
+    assert did_you_mean("yolox", ["yolof", "yolox_nano", "yolox_nano_plus"]) == "; did you mean 'yolox_nano'?"
     assert did_you_mean("zzz", ["ela", "se"]) == "; known: ela, se"
 
 

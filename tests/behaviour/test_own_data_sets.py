@@ -130,6 +130,19 @@ def test_class_folders_with_missing_and_surplus_images_are_counted_and_refused(
     assert "Traceback" not in swept.stdout + swept.stderr
 
 
+def test_a_run_with_a_damaged_image_ends_with_a_data_error_that_names_it(attnctl: Command, class_folders: Path) -> None:
+    image = class_folders / "train" / "cup" / "1.png"
+    image.write_bytes(image.read_bytes()[:60])
+    swept = attnctl(*SWEEP, "--dataset", "myfolders")
+    words = f"{image} cannot be read: damaged or not an image"
+    assert (swept.returncode, f"data error: {words}" in swept.stdout) == (1, True), swept.stdout
+    assert "Traceback" not in swept.stdout + swept.stderr
+    (row,) = json.loads(attnctl("resume", "--json").stdout)["runs"]
+    assert (row["state"], row["action"]) == ("data error", "needs --force")
+    why = attnctl("why", row["id"]).stdout
+    assert (words in why, "Traceback" in why) == (True, False), why
+
+
 # ------------------------------------------------------------------------------------------------------ annotated sizes
 
 

@@ -11,11 +11,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from attnctl import models
-from attnctl.cli import completion, context, output
+from attnctl.cli import completion, context, errors, output
 from attnctl.cli.drawing import trained_networks
 from attnctl.cli.output_files import check_file
 from attnctl.cli.reporting import seeds_on_images
-from attnctl.cli.run_selection import chosen
 from attnctl.cli.sweeping.run_names import short_names
 from attnctl.cli.table_layout import Column
 from attnctl.files import made_aside
@@ -69,13 +68,14 @@ def eval_(
         typer.Option("--class-output", metavar="FILE", help="Write the results of each class to a CSV file."),
     ] = None,
     as_json: context.AsJson = False,
-) -> None:
+) -> int:
     """Evaluate trained networks on other images.
 
-    The results are kept apart from the metrics of the run. For classifiers, a folder holds class folders, or corrupted
-    copies of a test set as in ImageNet-C: CORRUPTION/SEVERITY/CLASS/IMAGE; metrics are then the mean over all
-    corruptions and severities. ece is the expected calibration error. On images without corruptions, several runs are
-    compared image by image with the first one, by McNemar's exact test; rows of several seeds also together.
+    The results are kept apart from the metrics of the run. Runs of a sweep that did not complete are left out and
+    named. For classifiers, a folder holds class folders, or corrupted copies of a test set as in ImageNet-C:
+    CORRUPTION/SEVERITY/CLASS/IMAGE; metrics are then the mean over all corruptions and severities. ece is the expected
+    calibration error. On images without corruptions, several runs are compared image by image with the first one, by
+    McNemar's exact test; rows of several seeds also together.
 
     For detectors, a folder is in COCO's or VOC's layout; classes are matched by their names, and the metric is that of
     the run. The AP of each class is kept too, and `attnctl show` prints it.
@@ -89,7 +89,7 @@ def eval_(
     for path in filter(None, (file, class_file)):
         check_file(path, force=True)
     config = context.config()
-    ids = chosen(config.workspace, runs)
+    ids, left_out = trained_networks.completed(config.workspace, runs)
     specs = [config.workspace.run(run).read_spec() for run in ids]
     shown = _asked_columns(columns, specs) if columns is not None else None
     options = {"--confusion": confusion, "--keep-predictions": keep}
@@ -103,11 +103,12 @@ def eval_(
         _write(file, found)
     if class_file is not None:
         _write_classes(class_file, found.evaluations)
+    code = errors.OURS if left_out else errors.OK
     if as_json:
         documents = [_document(run, evaluation) for run, evaluation in found.evaluations.items()]
         rows = [row.to_json() for row in seeds_on_images.compare(found.classified, specs, short_names(specs))]
-        output.document({"runs": documents, "pairs": _pairs(found.classified), "rows": rows})
-        return
+        output.document({"runs": documents, "pairs": _pairs(found.classified), "rows": rows, "left_out": left_out})
+        return code
     _print(found.evaluations, shown, short_names(specs) if len(specs) > 1 else {})
     _print_pairs(found.classified)
     for row in seeds_on_images.compare(found.classified, specs, short_names(specs)):
@@ -118,6 +119,9 @@ def eval_(
         _print_confused(found.evaluations)
     for path in filter(None, (file, class_file)):
         output.note(f"written: {path}")
+    for run, state in left_out.items():
+        output.note(f"run {run} is left out: it is not completed, but {state}; name it to evaluate its last checkpoint")
+    return code
 
 
 @dataclass(frozen=True)

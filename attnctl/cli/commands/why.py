@@ -213,7 +213,7 @@ def _moments(history: AttemptHistory) -> Iterator[tuple[float, str]]:
 def _error(config: Config, history: AttemptHistory) -> list[str]:
     """The last lines of the rank that failed first: of its traceback, else of its log."""
     cause = first_failure(history.exits)
-    if cause is not None and cause.outcome == "diverged":
+    if cause is not None and cause.outcome in {"diverged", "data missing", "data error"}:
         return []  # where the loop noticed it tells nothing
     if cause is not None and cause.traceback:
         return cause.traceback.strip().splitlines()[-_LINES:]

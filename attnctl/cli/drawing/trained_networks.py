@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from attnctl.jobs.inspect.pictures import Picture
     from attnctl.reports.display_names import DisplayNames
     from attnctl.settings.config import Config
+    from attnctl.workspace.layout import Workspace
 
 Runs = Annotated[
     list[str],
@@ -86,6 +87,28 @@ def trained(config: Config, targets: Sequence[str], device: Device, limit: int) 
     if len(ids) > limit:
         raise SpecError(f"{len(ids)} runs are too many for a figure (at most {limit}); name the runs to show")
     return networks(config, ids, device)
+
+
+def completed(workspace: Workspace, words: Sequence[str]) -> tuple[list[str], dict[str, str]]:
+    """The runs that these words mean, without those of a sweep that did not complete; and these, with their states.
+
+    A run that is named itself is taken as it is. Raises SpecError, also if none is left.
+    """
+    from attnctl.cli import run_selection
+    from attnctl.lifecycle.evidence import newest_verdict
+
+    named = [target for word in words if not (target := run_selection.target(workspace, word)).sweep]
+    kept = {run for target in named for run in target.runs}
+    ids = run_selection.chosen(workspace, words)
+    left_out: dict[str, str] = {}
+    for run in ids:
+        if run not in kept and not workspace.run(run).completed:
+            verdict = newest_verdict(workspace, run)
+            left_out[run] = str(verdict.state) if verdict is not None else "new"
+    if len(left_out) == len(ids):
+        states = comma_join(f"{run[:8]} ({state})" for run, state in list(left_out.items())[:3])
+        raise SpecError(f"none of these runs is completed: {states}{' ...' if len(left_out) > 3 else ''}")
+    return [run for run in ids if run not in left_out], left_out
 
 
 def networks(config: Config, ids: Sequence[str], device: Device) -> list[Trained]:

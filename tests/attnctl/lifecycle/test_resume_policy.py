@@ -38,6 +38,8 @@ CASES = {
         ResumeScope(force=True),
         Action.START,
     ),
+    "a damaged image": (history(ended(State.DATA_ERROR)), Rules(), ResumeScope(), Action.FORCE),
+    "a damaged image, forced": (history(ended(State.DATA_ERROR)), Rules(), ResumeScope(force=True), Action.START),
     "an environment that is still missing": (
         history(ended(State.ENVIRONMENT_MISSING), missing="the package torch is not installed"),
         Rules(),

@@ -113,6 +113,10 @@ CASES = {
         evidence(observations=said("FAILED", exit_code="1:0"), exits=[left("data missing")]),
         State.DATA_MISSING,
     ),
+    "with an image that cannot be decoded": (
+        evidence(observations=said("FAILED", exit_code="1:0"), exits=[left("data error")]),
+        State.DATA_ERROR,
+    ),
     "without Python": (
         evidence(observations=said("FAILED", exit_code="2:0"), exits=[left("environment missing")]),
         State.ENVIRONMENT_MISSING,

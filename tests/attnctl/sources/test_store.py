@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+import tempfile
 from importlib import import_module
 from pathlib import Path
 
@@ -105,3 +109,39 @@ def test_a_class_has_a_version_of_its_own_that_is_kept_and_loaded(tmp_path: Path
     file.write_text(text.replace("class Other", "def more():\n    pass\n\n\nclass Other"))
     assert sources.narrowed(sources.read(file), "Mine").version == source.version
     assert sources.narrowed(sources.read(file), "Other").version != source.version
+
+
+READ_AS_ANOTHER_USER = """
+import os, sys
+from pathlib import Path
+from attnctl import sources
+from attnctl.values import SpecError
+os.setgroups([])
+os.setgid(65534)
+os.setuid(65534)
+try:
+    sources.load(Path(sys.argv[1]), sys.argv[2])
+except SpecError as error:
+    print(error)
+"""
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can become another user")
+@pytest.mark.parametrize("closed", ["folder", "source", "file"])
+def test_a_source_that_a_colleague_may_not_read_is_told_with_whom_to_ask(closed: str) -> None:
+    with tempfile.TemporaryDirectory(dir="/tmp") as top:
+        folder = Path(top) / "sources"
+        source = sources.read(write(Path(top) / "home", mine=MINE, helpers="ONE = 1"))
+        sources.keep(source.version, folder)
+        Path(top).chmod(0o755)
+        stored = folder / source.hash
+        {"folder": folder, "source": stored, "file": stored / "mine.py"}[closed].chmod(
+            0o700 if closed != "file" else 0o600
+        )
+        command = [sys.executable, "-c", READ_AS_ANOTHER_USER, str(folder), source.version]
+        told = subprocess.run(command, capture_output=True, text=True, check=False)
+    blocked = folder if closed == "folder" else stored
+    assert told.stdout == (
+        f"you may not read the stored source {stored}: ask root to run chmod -R g+rX {blocked}, or to share the "
+        "workspace ([paths] group = true in attnctl.toml)\n"
+    ), told.stderr

@@ -132,13 +132,14 @@ def test_ctrl_c_saves_and_starts_nothing_new(config: Config, make_specs: Specs) 
         assert started.until(lambda found: isinstance(found, str)) == "interrupted"
         assert started.process.is_alive() or started.process.exitcode is not None
     assert started.verdict(0).state is State.CANCELLED
+    assert started.verdict(0).reason == "it was stopped while it trained"
     exits = started.attempt(0).incarnation(0).exits()
     assert [(item.outcome, item.step > 0) for item in exits] == [("interrupted", True)]
     assert list(config.workspace.run(started.specs[0].id).checkpoints.iterdir())
     third = started.attempt(2)
     assert not third.incarnations()
     assert started.verdict(2).state is State.CANCELLED
-    assert started.verdict(2).reason == "the command was stopped before the run was started"
+    assert started.verdict(2).reason == "it was stopped before it was started"
 
 
 def test_ctrl_c_while_the_workers_start_counts_as_cancelled(config: Config, make_specs: Specs) -> None:

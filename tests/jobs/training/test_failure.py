@@ -29,7 +29,7 @@ def test_a_full_disk_has_its_own_outcome() -> None:
         (Superseded("later"), "superseded", False),
         (SpecError("no such file"), "error", False),
         (MissingDataError("cifar10 is incomplete in /data"), "data missing", False),
-        (DataError("cifar10 has 7 training images instead of 8"), "error", False),
+        (DataError("cifar10 has 7 training images instead of 8"), "data error", False),
         (ModuleNotFoundError("No module named 'timm'", name="timm"), "environment missing", False),
         (ModuleNotFoundError("No module named 'attnctl.x'", name="attnctl.x"), "error", False),
         (ImportError("libcudart.so.12: cannot open shared object file: No such file"), "environment missing", False),

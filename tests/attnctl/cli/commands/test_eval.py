@@ -8,9 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from attnctl.files import write_atomic
+from attnctl.grid import Axes, expand
 from attnctl.workspace import evaluations, predictions
 from attnctl.workspace.layout import Workspace
+from attnctl.workspace.records import Sweep
 from tests.attnctl.cli.cli_run import Run, assert_refused, listing
+from tests.attnctl.cli.exchange_cases import write_attempt
 from tests.jobs.data.test_evaluated import write_digits
 
 
@@ -78,6 +82,26 @@ def test_columns_are_printed_in_the_order_in_which_they_were_asked_for(trained: 
     done = attnctl("eval", run, "--columns", "ece,top1")
     assert (done.code, done.err) == (0, "")
     assert done.out.splitlines()[0].split() == ["run", "images", "of", "number", "ece", "top1"]
+
+
+def test_runs_of_a_sweep_that_did_not_complete_are_left_out_and_named(trained: Path, attnctl: Run) -> None:
+    workspace = Workspace(trained)
+    ids = workspace.run_ids()
+    failed = expand(Axes(modules=("se",), seeds=("77",))).specs[0]
+    write_attempt(workspace, failed, 1, {}, nonce="f", outcome="code error")
+    for name, runs in (("mixed", [ids[0], failed.id]), ("failed", [failed.id])):
+        write_atomic(workspace.sweep(name), Sweep(name=name, created=1.0, command=["sweep"], runs=runs).encode())
+    done = attnctl("eval", "mixed", "--columns", "top1")
+    assert done.code == 1
+    assert [line.split()[0] for line in done.out.splitlines()[1:]] == [ids[0][:8]]
+    assert f"run {failed.id} is left out: it is not completed, but code error" in " ".join(done.err.split())
+    document = json.loads(attnctl("eval", "mixed", "--json").out)
+    assert [item["run"] for item in document["runs"]] == [ids[0]]
+    assert document["left_out"] == {failed.id: "code error"}
+    refused = attnctl("eval", "failed")
+    assert_refused(refused, "failed")
+    assert f"none of these runs is completed: {failed.id[:8]} (code error)" in refused.err
+    assert "has no checkpoint" in attnctl("eval", failed.id).err
 
 
 def test_own_metrics_are_computed_and_runs_of_several_named(

@@ -12,6 +12,7 @@ from attnctl.cli.commands.status import expected_starts
 from attnctl.cli.refresh import Snapshot
 from attnctl.db import open_index
 from attnctl.files import write_atomic
+from attnctl.grid import Axes, expand
 from attnctl.lifecycle import packing
 from attnctl.lifecycle.packing import Packing
 from attnctl.units import slurm_time
@@ -69,3 +70,13 @@ def test_how_many_runs_train_together_is_told_of_runs_that_share_jobs(past: Past
     past.sweep("one", specs[:1])
     shared = json.loads(attnctl("status", "one", "--json").out)["shared_jobs"]
     assert [(item["runs"], item["places"], item["measured"]["number"]) for item in shared] == [([specs[0].id], 2, 2)]
+
+
+def test_rows_that_differ_only_in_recipe_fields_show_them(past: Past, attnctl: Run) -> None:
+    overrides = {"batch": ("128",), "norm_batch": ("32",), "lr": ("0.1", "0.01")}
+    for spec in expand(Axes(modules=("se",), overrides=overrides)).specs:
+        past.attempt(spec, "COMPLETED")
+    past.attempt(expand(Axes(modules=("ela",), overrides={**overrides, "lr": ("0.1",)})).specs[0], "COMPLETED")
+    lines = attnctl("status").out.splitlines()
+    assert sorted(line.split()[1:3] for line in lines if " se " in line) == [["se", "lr=0.01"], ["se", "lr=0.1"]]
+    assert not any("lr=" in line for line in lines if " ela " in line)
