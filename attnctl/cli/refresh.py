@@ -8,8 +8,7 @@ from time import sleep, time
 from typing import TYPE_CHECKING, Any
 
 from attnctl.cli import context
-from attnctl.lifecycle import launch_failures, packing
-from attnctl.lifecycle.packing import Sharing
+from attnctl.lifecycle import launch_failures
 from attnctl.lifecycle.state import State
 from attnctl.settings.config import Config
 from attnctl.spec import NO_MODULE
@@ -17,6 +16,7 @@ from attnctl.values import SpecError
 
 if TYPE_CHECKING:
     from attnctl.db import Index, RunRow
+    from attnctl.lifecycle.packing import Sharing
 
 SHORTEST, LONGEST, GROWTH = 1.0, 20.0, 1.3
 """Seconds between two looks: more and more of them while nothing changes, so that a scheduler is not hammered."""
@@ -93,7 +93,16 @@ def take(
         {row.id: row.verdict for row in rows if row.state == State.LAUNCH_FAILED}, config.workspace.root
     )
     shared = [item for item in index.shared() if chosen is None or item[0] in chosen]
-    return Snapshot(rows, unavailable, time(), tuple(bad_nodes), tuple(packing.sharing(config.workspace, shared)))
+    return Snapshot(rows, unavailable, time(), tuple(bad_nodes), _sharing(config, shared))
+
+
+def _sharing(config: Config, attempts: Sequence[tuple[str, int, int]]) -> tuple[Sharing, ...]:
+    """What is known of the runs that share jobs. attempts: run, number of the attempt, places of its job."""
+    if not attempts:
+        return ()
+    from attnctl.lifecycle import packing
+
+    return tuple(packing.sharing(config.workspace, attempts))
 
 
 def announce_ends(config: Config) -> None:
