@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from contextvars import ContextVar
 from pathlib import Path
 
 from attnctl import user_cache
@@ -12,9 +13,18 @@ from attnctl.workspace.layout import Workspace
 
 FILE_NAME = "attnctl.sqlite"
 
+_APART: ContextVar[Path | None] = ContextVar("apart", default=None)
+
+
+def keep_apart(folder: Path) -> None:
+    """Use an index in this folder from now on: a process that a job starts leaves the user's index alone."""
+    _APART.set(folder)
+
 
 def location(workspace: Workspace) -> Path:
     """The database's file. On a network file system, or where we may not write, it is in the user's cache folder."""
+    if (apart := _APART.get()) is not None:
+        return apart / FILE_NAME
     root = workspace.root.resolve()
     mount = mount_of(root)
     if (mount is None or not mount.network) and os.access(nearest_existing(root), os.W_OK):

@@ -26,6 +26,7 @@ from pathlib import Path
 from typing import Any
 
 from attnctl.files import cannot_write, create_exclusive, reason, write_atomic
+from attnctl.jobs.submission import next_rounds
 from attnctl.lifecycle import evidence
 from attnctl.lifecycle.state import State, Verdict
 from attnctl.settings.config import Config
@@ -76,10 +77,11 @@ _FINAL = {
 def announce(config: Config, sweep: str, verdicts: Mapping[str, Verdict], attempts: int) -> str | None:
     """Announce that the sweep has ended, unless this was done before; returns a message if it failed, else None.
 
-    Without the user's trust in the settings, nothing is announced. verdicts: of all its runs, all of which have ended.
-    attempts: the total number of their attempts.
+    Without the user's trust in the settings, nothing is announced, nor while a search has trainings to choose.
+
+    verdicts: of all its runs, all of which have ended. attempts: the total number of their attempts.
     """
-    if not verdicts or not config.may_act:
+    if not verdicts or not config.may_act or next_rounds.goes_on(config.workspace, sweep):
         return None
     if not -CLOCK_SKEW <= time.time() - max(verdict.since for verdict in verdicts.values()) <= RECENT:
         return None

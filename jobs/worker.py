@@ -24,7 +24,7 @@ from attnctl.jobs import base_wait, notify, requeue
 from attnctl.jobs.runtime import disk_full, launch
 from attnctl.jobs.runtime.failure import Failure, Position, code_error, environment_missing
 from attnctl.jobs.runtime.rank import Worker
-from attnctl.jobs.submission import code_snapshot, feed, guard
+from attnctl.jobs.submission import code_snapshot, feed, guard, next_rounds
 from attnctl.jobs.training.context import TrainingContext
 from attnctl.jobs.training.signals import Signals, StopRequested, outcome_of
 from attnctl.jobs.training.watchdog import Stall, Watchdog
@@ -293,7 +293,7 @@ def _submit_waiting(settings: config.Config, run: RunDir, failure: Failure, sign
     at_once = failure.message if at_start and failure.outcome in _COUNTED else ""
     if feed.may_feed(settings.workspace, at_once, settings.resume.same_error):
         vouched_for = settings.digest if settings.vouched_for else ""
-        feed.feed_after_runs(settings.workspace, [run.id], lambda: signals.received, vouched_for=vouched_for)
+        next_rounds.submit_after_runs(settings.workspace, [run.id], lambda: signals.received, vouched_for=vouched_for)
 
 
 def _end_stalled(incarnation: Incarnation, worker: Worker, position: Position, stall: Stall) -> None:

@@ -24,6 +24,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
 _WORDS: ContextVar[tuple[str, ...]] = ContextVar("words", default=())
 _CHOSEN: ContextVar[Path | None] = ContextVar("workspace", default=None)
+_FROZEN: ContextVar[Config | None] = ContextVar("frozen", default=None)
 _QUIET: ContextVar[bool] = ContextVar("quiet", default=False)
 _TOLD: set[Path] = set()
 
@@ -57,7 +58,7 @@ def config(*, new: bool = False) -> Config:
     """The workspace and its settings. new: it may be about to be made. Raises ConfigError."""
     from attnctl.settings.config import ConfigError, find
 
-    found = find(_CHOSEN.get(), Path.cwd(), os.environ)
+    found = _FROZEN.get() or find(_CHOSEN.get(), Path.cwd(), os.environ)
     tell_passed_by()
     if not new and not found.workspace.root.is_dir():
         raise ConfigError(
@@ -70,6 +71,16 @@ def config(*, new: bool = False) -> Config:
 
         own.recorded(found.workspace.datasets)  # so that these data sets can be named
     return found
+
+
+def freeze(settings: Config) -> None:
+    """Run this command with these settings, instead of its user, whose command it repeats."""
+    _FROZEN.set(settings)
+
+
+def is_repeated() -> bool:
+    """Whether a job repeats the command: see `freeze`."""
+    return _FROZEN.get() is not None
 
 
 def named() -> Path | None:

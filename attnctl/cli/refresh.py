@@ -107,7 +107,7 @@ def _sharing(config: Config, attempts: Sequence[tuple[str, int, int]]) -> tuple[
 
 def announce_ends(config: Config) -> None:
     """Do what attnctl.toml asks for when a sweep has ended, if no job has done it: only a command that acts may."""
-    if not config.notify.wanted:
+    if not config.notify.wanted or context.is_repeated():
         return
     with context.index() as index:
         index.refresh()

@@ -10,8 +10,8 @@ Jobs write these files and the database only indexes them, so the folders alone 
     code/<digest>/                            attnctl's code as submitted with runs: `jobs/submission/code_snapshot.py`
     sources/<hash>/                           users' own module and backbone files: see `attnctl.sources`
     datasets/<name>.json                      users' own data sets, and where they lie: see `attnctl.datasets.own`
-    waiting/<run id>.json                     WaitingRun: a run that is still to be submitted: `jobs/submission/feed.py`
-    waiting/<tag>.toml                        attnctl.toml as it was when runs were put there
+    waiting/<run id>.json, <tag>.toml         WaitingRun: a run that is still to be submitted, and its attnctl.toml
+    waiting/<key>.search.json, <tag>.toml     WaitingSearch: a search in rounds: `attnctl.workspace.waiting_searches`
     runs/<id>/spec.json                       RunSpec
     runs/<id>/attempts/<n>/request.json       Request: the reservation, created exclusively before the intent
                           /owner              the one job id that may run it, created exclusively

@@ -8,16 +8,26 @@ the others can read its record, but not change it, and it holds the digest of th
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import replace
+from pathlib import Path
+from typing import Literal
 
-from attnctl.files import open_regular, write_atomic
+from attnctl.files import open_regular, reason, write_atomic
 from attnctl.spec import ID_LENGTH
 from attnctl.workspace.layout import Workspace, skip_unreadable
 from attnctl.workspace.records import WaitingRun
+
+log = logging.getLogger(__name__)
+
+Work = Literal["feeding", "searching"]
+"""What one process of a user does at a time: submit the waiting runs, or choose the next trainings of searches."""
+
+_PREFIX = {"feeding": ".", "searching": ".search-"}
 
 _FILE = re.compile(f"([0-9a-f]{{{ID_LENGTH}}})\\.json")
 
@@ -82,9 +92,9 @@ def cancel(workspace: Workspace, record: WaitingRun, user: str) -> None:
     write(workspace, replace(record, cancelled_by=user, cancelled_at=time.time()), durable=True)
 
 
-def remove_unused_settings(workspace: Workspace) -> None:
-    """Delete settings that no record names. Raises OSError."""
-    used = set()
+def remove_unused_settings(workspace: Workspace, used_elsewhere: Collection[str] = ()) -> None:
+    """Delete settings that no record names. used_elsewhere: tags of settings that others need. Raises OSError."""
+    used = {*used_elsewhere}
     for run_id in run_ids(workspace):
         with skip_unreadable():
             record = read(workspace, run_id)
@@ -97,15 +107,17 @@ def remove_unused_settings(workspace: Workspace) -> None:
 
 
 @contextlib.contextmanager
-def locked(workspace: Workspace, timeout: float = LOCK_TIMEOUT) -> Iterator[bool]:
-    """Whether this process alone submits or cancels this user's waiting runs, after up to `timeout` seconds.
+def locked(workspace: Workspace, timeout: float = LOCK_TIMEOUT, work: Work = "feeding") -> Iterator[bool]:
+    """Whether this process alone does this work for this user, after up to `timeout` seconds.
 
-    Without locks on the file system the answer is yes: then the reservation of each run still has only one winner.
-    Only flock(2) is used: filelock's soft lock, for file systems without it, would outlive a killed process.
+    Who submits waiting runs, and who cancels some, has the lock of "feeding". Without locks on the file system the
+    answer is yes: then the reservation of each run still has only one winner. Only flock(2) is used: filelock's soft
+    lock, for file systems without it, would outlive a killed process.
     """
     from filelock import FileLock, Timeout
 
-    lock = FileLock(workspace.waiting_folder / f".lock-{os.geteuid()}", timeout=timeout, fallback_to_soft=False)
+    path = workspace.waiting_folder / f"{_PREFIX[work]}lock-{os.geteuid()}"
+    lock = FileLock(path, timeout=timeout, fallback_to_soft=False)
     try:
         lock.acquire()
     except Timeout:
@@ -118,6 +130,31 @@ def locked(workspace: Workspace, timeout: float = LOCK_TIMEOUT) -> Iterator[bool
         yield True
     finally:
         lock.release()
+
+
+def mark(workspace: Workspace, work: Work = "feeding") -> Path:
+    """A file that whoever wants work done leaves, so that the process which does it at the moment looks once more."""
+    return workspace.waiting_folder / f"{_PREFIX[work]}again-{os.geteuid()}"
+
+
+def leave_mark(workspace: Workspace, work: Work = "feeding") -> None:
+    """Ask the process that has the lock, or gets it next, to look once more."""
+    try:
+        mark(workspace, work).touch()
+    except OSError as error:
+        log.warning("%s", reason(error))
+
+
+def take_mark(workspace: Workspace, work: Work = "feeding") -> bool:
+    """Whether somebody has left the mark since it was taken last; the caller holds the lock."""
+    try:
+        mark(workspace, work).unlink()
+    except FileNotFoundError:
+        return False
+    except OSError as error:
+        log.warning("%s", reason(error))
+        return False
+    return True
 
 
 def _mode(workspace: Workspace) -> int:

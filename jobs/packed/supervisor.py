@@ -29,7 +29,7 @@ from attnctl.jobs.packed.step import Command, Step, command_of_worker, hold
 from attnctl.jobs.packed.watch import Watch
 from attnctl.jobs.runtime.rank import Worker
 from attnctl.jobs.slurm import steps
-from attnctl.jobs.submission import feed, guard
+from attnctl.jobs.submission import feed, guard, next_rounds
 from attnctl.settings import config
 from attnctl.values import SpecError
 from attnctl.workspace import submissions
@@ -224,7 +224,7 @@ class Supervisor:
         if feed.may_feed(self._workspace, self._error_at_start(), self._settings.resume.same_error):
             vouched_for = self._settings.digest if self._settings.vouched_for else ""
             runs = [step.run for step in self._ended]
-            feed.feed_after_runs(self._workspace, runs, lambda: self._stop.received, vouched_for=vouched_for)
+            next_rounds.submit_after_runs(self._workspace, runs, lambda: self._stop.received, vouched_for=vouched_for)
 
     def _continue(self, step: Step, reason: str) -> None:
         """Submit the next attempt of a run that does not go on in this job, and record the result. reason: why."""

@@ -106,6 +106,11 @@ def exported(environ: Mapping[str, str]) -> dict[str, str]:
     return {option: value for option, value in values.items() if value and value.isprintable()}
 
 
+def open_variables(environ: Mapping[str, str]) -> dict[str, str]:
+    """The variables that may decide what a script leaves open, for who submits more under the same conditions."""
+    return {name: environ[name] for name in _OPEN if name in environ and environ[name].isprintable()}
+
+
 def default_partition(environ: Mapping[str, str]) -> str | None:
     """The partition of a job whose script names none; None for the cluster's default."""
     return environ.get("SBATCH_PARTITION") or None

@@ -42,7 +42,7 @@ from attnctl.lifecycle.state import NO_PLACE, State, Verdict, is_still_waiting
 from attnctl.settings import config
 from attnctl.spec import RunSpec
 from attnctl.values import SpecError
-from attnctl.workspace import submissions, waiting
+from attnctl.workspace import submissions, waiting, waiting_searches
 from attnctl.workspace.layout import Workspace
 from attnctl.workspace.records import Placed, RecordError, Request, Submission, WaitingRun
 
@@ -95,13 +95,13 @@ def feed(workspace: Workspace) -> Fed:
     """
     if not waiting.own(workspace):
         return Fed()
-    _leave_mark(workspace)
+    waiting.leave_mark(workspace)
     with waiting.locked(workspace) as alone:
         if not alone:
             return Fed(busy=True)
-        _take_mark(workspace)
+        waiting.take_mark(workspace)
         fed = _feed(workspace, same_code=False)
-        while _take_mark(workspace):
+        while waiting.take_mark(workspace):
             before, fed = fed, _feed(workspace, same_code=False)
             fed.submitted, fed.tags = before.submitted | fed.submitted, before.tags | fed.tags
         return fed
@@ -136,7 +136,7 @@ def _feed(workspace: Workspace, *, same_code: bool, vouched_for: str = "") -> Fe
     fed = Fed()
     for records in _groups(workspace, fed, same_code=same_code):
         _submit(workspace, records, fed, vouched_for)
-    waiting.remove_unused_settings(workspace)
+    waiting.remove_unused_settings(workspace, waiting_searches.tags(workspace))
     return fed
 
 
@@ -185,19 +185,19 @@ def feed_after_runs(
 def _feed_after_runs(
     workspace: Workspace, runs: Collection[str], stopped: Callable[[], object], vouched_for: str
 ) -> None:
-    _leave_mark(workspace)
+    waiting.leave_mark(workspace)
     if not _has_turn(workspace):
         log.info("another process submits the waiting runs")
         return
     with waiting.locked(workspace, _TURN) as alone:
         if alone:
-            _take_mark(workspace)
+            waiting.take_mark(workspace)
         while alone:
             try:
                 _feed_until_others_are_gone(workspace, runs, stopped, vouched_for)
             finally:
                 _stays(workspace).unlink(missing_ok=True)  # before the look at the mark: who saw it has left one
-            alone = _take_mark(workspace)
+            alone = waiting.take_mark(workspace)
 
 
 def _feed_until_others_are_gone(
@@ -230,30 +230,6 @@ def _has_turn(workspace: Workspace) -> bool:
 def _stays(workspace: Workspace) -> Path:
     """A file that is touched while a job stays to fill the places of others."""
     return workspace.waiting_folder / f".staying-{os.geteuid()}"
-
-
-def _mark(workspace: Workspace) -> Path:
-    """A file that whoever wants to feed leaves, so that the process which feeds at the moment looks once more."""
-    return workspace.waiting_folder / f".again-{os.geteuid()}"
-
-
-def _leave_mark(workspace: Workspace) -> None:
-    try:
-        _mark(workspace).touch()
-    except OSError as error:
-        log.warning("%s", reason(error))
-
-
-def _take_mark(workspace: Workspace) -> bool:
-    """Whether somebody has left the mark since it was taken last; the caller holds the lock."""
-    try:
-        _mark(workspace).unlink()
-    except FileNotFoundError:
-        return False
-    except OSError as error:
-        log.warning("%s", reason(error))
-        return False
-    return True
 
 
 def _others_train(workspace: Workspace, runs: Collection[str]) -> bool:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextvars
 from pathlib import Path
 
 import pytest
 
-from attnctl.db.location import FILE_NAME, location
+from attnctl.db.location import FILE_NAME, keep_apart, location
 from attnctl.workspace import file_systems
 from attnctl.workspace.layout import Workspace
 
@@ -39,3 +40,12 @@ def test_in_a_read_only_workspace_the_database_is_in_the_users_cache(
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setattr("os.access", lambda *_: False)
     assert location(Workspace(tmp_path / "w")).is_relative_to(tmp_path / "cache")
+
+
+def test_a_process_can_have_an_index_of_its_own(tmp_path: Path) -> None:
+    def apart() -> Path:
+        keep_apart(tmp_path / "own")
+        return location(Workspace(tmp_path))
+
+    assert contextvars.copy_context().run(apart) == tmp_path / "own" / FILE_NAME
+    assert location(Workspace(tmp_path)) == tmp_path / FILE_NAME

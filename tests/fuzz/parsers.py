@@ -61,6 +61,7 @@ from attnctl.workspace import (
     submissions,
     untrusted_json,
     version,
+    waiting_searches,
     weight_files,
 )
 from attnctl.workspace.evaluations import Evaluation
@@ -871,6 +872,7 @@ PARSERS = (
         "submission-head", in_file(read_head), stored("submission"), "json", (RecordError,), ("workspace.submissions",)
     ),
     of_record("sweep", records.Sweep),
+    of_record("waiting-search", waiting_searches.WaitingSearch, "workspace.waiting_searches"),
     of_record("observed", records.Observed),
     of_record("exit", records.Exit),
     Parser(

@@ -28,6 +28,7 @@ def feed(
         attnctl feed
         attnctl feed --watch
     """
+    from attnctl.cli import stalled_searches
     from attnctl.cli.sweeping import feeding
     from attnctl.cli.sweeping.queue_notes import cron_line
     from attnctl.jobs.slurm.commands import NO_ANSWER
@@ -49,6 +50,9 @@ def feed(
         if not watch or not (fed.waiting or fed.busy):
             break
         time.sleep(_INTERVAL)
+    if not as_json:
+        for words in stalled_searches.notes(workspace):
+            output.prose(words)
     if as_json:
         output.document({"submitted": total.submitted, "waiting": total.waiting, "busy": total.busy})
     elif total.busy:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from attnctl.cli import completion, context, output, sweep_records
+from attnctl.cli import completion, context, output, stalled_searches, sweep_records
 from attnctl.cli.option_groups import Shown
 from attnctl.cli.refresh import Snapshot, row_json, take
 from attnctl.cli.run_filter import RunFilter, ordered
@@ -68,6 +68,8 @@ def status(
         )
     elif not watch:
         show(now)
+        for words in stalled_searches.notes(config.workspace, sweeps):
+            output.prose(words)
         if starts := expected_starts(now):
             output.prose(f"SLURM expects the next waiting run to start at {clock(starts[0], seconds=False)}")
 

@@ -114,6 +114,8 @@ def sweep(
     )
     if dry_run:
         return launch.preview(config, runs, resources, order)
+    if rounds is not None and context.is_repeated():
+        return launch.repeat(config, rounds.unsubmitted(runs), resources, order)
     code = launch.launch(config, runs, resources, order)
     while rounds is not None and not as_json and (following := rounds.following(runs)) is not None:
         runs = following

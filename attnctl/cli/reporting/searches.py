@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from attnctl.cli import stalled_searches
 from attnctl.cli.reporting import run_costs
 from attnctl.reports import missing, search_ranking
 from attnctl.reports.exchange import rerun_commands
@@ -46,7 +47,8 @@ def report(index: Index, sweep: Sweep, search: Search, rows: Sequence[RunRow], o
     lacking = [module for module in modules if module.winner is None or not _tested(module, trained)]
     words = f"`attnctl report {shlex.quote(sweep.name)} --missing` prints the commands that train what is missing"
     behind = [row for found in trained.values() for row in found]
-    return Ranking(made, [*rows, *behind], (words,) if lacking else ())
+    stalled = stalled_searches.notes(index.workspace, [sweep.name])
+    return Ranking(made, [*rows, *behind], (*stalled, *((words,) if lacking else ())))
 
 
 def commands(index: Index, sweep: Sweep, search: Search, rows: Sequence[RunRow], options: Options) -> list[str]:

@@ -10,8 +10,9 @@ from attnctl.cli import output
 from attnctl.cli.resuming.candidates import Case, ResumePlan
 from attnctl.cli.resuming.resources import next_destination
 from attnctl.cli.sweeping.destination import Destination, check, check_partition
-from attnctl.cli.sweeping.launch import Job, say_skipped, say_waiting, submit, warn_no_requeue
+from attnctl.cli.sweeping.launch import submit, warn_no_requeue
 from attnctl.cli.sweeping.resource_options import ResourceOptions
+from attnctl.cli.sweeping.submitted import Job, say_skipped, say_waiting
 from attnctl.cost import CostModel
 from attnctl.lifecycle import base_run
 from attnctl.lifecycle.evidence import newest_verdict

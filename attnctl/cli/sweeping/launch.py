@@ -25,6 +25,7 @@ from attnctl.cli.sweeping.plan import Action, Planned, in_json, plan, planned_ag
 from attnctl.cli.sweeping.queue_notes import cron_line, not_started_notes, time_limit_note
 from attnctl.cli.sweeping.resource_options import ResourceOptions
 from attnctl.cli.sweeping.selection import Selection
+from attnctl.cli.sweeping.submitted import Job, say_search, say_skipped, say_waiting
 from attnctl.cli.sweeping.time_limit import limited
 from attnctl.grid import warn_frozen_untrained_norms
 from attnctl.lifecycle.launch_failures import bad_nodes, by_node
@@ -37,9 +38,6 @@ from attnctl.workspace.layout import Workspace
 if TYPE_CHECKING:
     from attnctl.networks.weights.planned import Counted
 
-_MANY = 4
-"""More runs than this are not named one by one."""
-
 
 @dataclass(frozen=True, kw_only=True)
 class Order:
@@ -51,18 +49,6 @@ class Order:
     wait: bool
     as_json: bool
     with_bases: bool = False
-
-
-@dataclass(frozen=True)
-class Job:
-    """The submission of one run."""
-
-    tag: str = ""
-    job_id: str = ""
-    refusal: str = ""
-    """Why it was not submitted, when another command was faster."""
-    waits: str = ""
-    """Why it is submitted later, without a further command."""
 
 
 def preview(config: Config, selected: Selection, asked: ResourceOptions, order: Order) -> int:
@@ -121,6 +107,8 @@ def with_bases(selected: Selection, train: Sequence[RunSpec]) -> Selection:
 
 def launch(config: Config, selected: Selection, asked: ResourceOptions, order: Order) -> int:
     """Submit the missing runs, and train them if local. The exit code: 1 if a run that was trained here failed."""
+    from attnctl.jobs.submission import next_rounds
+
     specs = selected.specs
     destination = by_rules(config, asked, choose_destination(config, asked), specs)
     if lacking := init_weights.missing(specs):
@@ -144,9 +132,13 @@ def launch(config: Config, selected: Selection, asked: ResourceOptions, order: O
     destination, limit = limited(model, destination, starting)
     cost = estimate(config, starting, destination, model)
     about_data = list(data_notes.notes(config, specs))  # before the submission records the new data
-    with sweep_records.recorded(
-        config.workspace, order.name, selected.name, runs, order.command, selected.of, selected.search
-    ) as name:
+    goes_on = selected.search if destination.where == "slurm" and not context.is_repeated() else None
+    with (
+        sweep_records.recorded(
+            config.workspace, order.name, selected.name, runs, order.command, selected.of, selected.search
+        ) as name,
+        next_rounds.remembered(config, name, goes_on, order.command),
+    ):
         init_weights.keep(config.workspace, specs, selected.files)
         jobs, batches = submit(config, starting, destination)
     for cell in selected.invalid:
@@ -164,7 +156,7 @@ def launch(config: Config, selected: Selection, asked: ResourceOptions, order: O
     if not order.as_json:
         if selected.summary:
             output.line(selected.summary)
-        _say_begin(planned, jobs, name, destination, needed)
+        _say_begin(planned, jobs, name, destination, needed, selected)
         if any(job.tag for job in jobs.values()):
             output.line(cost.words())
             if limit:
@@ -176,6 +168,14 @@ def launch(config: Config, selected: Selection, asked: ResourceOptions, order: O
     announce_ends(config)
     ended = destination.where == "local" or order.wait
     return _end(config, planned, jobs, selected, name, order, cost, ended=ended)
+
+
+def repeat(config: Config, selected: Selection, asked: ResourceOptions, order: Order) -> int:
+    """Submit these runs for the user, whose command a job repeats: it retries nothing, and does not wait."""
+    if not selected.specs:
+        output.line("no further trainings are due")
+        return 0
+    return launch(config, selected, asked, replace(order, retry_failed=False, wait=False, as_json=False))
 
 
 def _loads(config: Config, planned: Sequence[Planned], selected: Selection) -> Mapping[str, Counted]:
@@ -281,7 +281,12 @@ def _again(workspace: Workspace, planned: Sequence[Planned], name: str, order: O
 
 
 def _say_begin(
-    planned: Sequence[Planned], jobs: Mapping[str, Job], name: str, destination: Destination, needed: Bases
+    planned: Sequence[Planned],
+    jobs: Mapping[str, Job],
+    name: str,
+    destination: Destination,
+    needed: Bases,
+    selected: Selection,
 ) -> None:
     output.line(f"sweep {name}: {summary(planned)}")
     for item in planned:
@@ -294,6 +299,7 @@ def _say_begin(
     if destination.where == "slurm":
         for array in dict.fromkeys(job.job_id.partition("_")[0] for job in jobs.values() if job.tag):
             output.line(f"submitted: SLURM job {array}" if array else "submitted, but SLURM has not confirmed it yet")
+        say_search(name, selected.search, jobs)
     for base in needed.waits_for if any(job.tag for job in jobs.values()) else ():
         output.line(f"they start when run {base.id} is completed, which is {base.state}")
 
@@ -318,33 +324,6 @@ def warn_ignored_variables(destination: Destination) -> None:
         output.note(
             f"{comma_join(names)} in your shell {plural(len(names), 'does', 'do')} not apply to these jobs; "
             "use attnctl's options, or [slurm.extra] in attnctl.toml"
-        )
-
-
-def say_skipped(jobs: Mapping[str, Job]) -> None:
-    """Name the runs that were not submitted, with the reason; many that have the same one are counted."""
-    reasons: dict[str, list[str]] = {}
-    for run, job in jobs.items():
-        if job.refusal:
-            reasons.setdefault(job.refusal, []).append(run)
-    for words, runs in reasons.items():
-        many = f"{len(runs)} runs" if len(runs) > _MANY else ", ".join(runs)
-        output.line(f"not submitted: {many}: {words}")
-
-
-def say_waiting(jobs: Mapping[str, Job]) -> None:
-    """Name the runs that are submitted later, with the reason; many that have the same one are counted."""
-    reasons: dict[str, list[str]] = {}
-    for run, job in jobs.items():
-        if job.waits:
-            reasons.setdefault(job.waits, []).append(run)
-    for words, runs in reasons.items():
-        many = f"{len(runs)} runs" if len(runs) > _MANY else ", ".join(runs)
-        output.line(f"waiting: {many}: {words}")
-    if reasons:
-        output.line(
-            "jobs of this workspace submit them when they end; where there are none, or nodes have no sbatch: "
-            "attnctl feed --watch"
         )
 
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from attnctl import sources
 from attnctl.cli import context, sweep_records
 from attnctl.cli.sweeping.init_options import InitOptions
+from attnctl.cli.sweeping.plan import Action, plan
 from attnctl.cli.sweeping.selection import Selection, of_modules, with_weights
 from attnctl.grid import Axes
 from attnctl.search.results import Result
-from attnctl.workspace.layout import Workspace
+from attnctl.values import SpecError
+from attnctl.workspace.layout import Workspace, skip_unreadable
 from attnctl.workspace.records import Search
 
 if TYPE_CHECKING:
@@ -36,6 +39,20 @@ class Rounds:
             self.request, self.typed, skip_invalid=self.skip_invalid, search=self.search, results=results
         )
         return with_weights(found, self.initial, self.workspace)
+
+    def unsubmitted(self, found: Selection) -> Selection:
+        """Those runs of a selection that nobody has submitted yet, for a job, which starts nothing a second time.
+
+        Raises SpecError if Python files or data of the user are not those of the search's earlier runs.
+        """
+        known: set[int | str] = set()
+        for run in sweep_records.read(self.workspace, self.name or "").runs:
+            with skip_unreadable():
+                known |= set(self.workspace.run(run).read_spec().code_versions)
+        new = [item.spec for item in plan(self.workspace, found.specs, retry_failed=False) if item.action is Action.NEW]
+        if any(version not in known for spec in new for version in spec.code_versions if sources.is_own(version)):
+            raise SpecError("a Python file that its trainings use has changed since the first ones were submitted")
+        return replace(found, specs=new)
 
     def following(self, before: Selection) -> Selection | None:
         """The selection after the runs of an earlier one have ended; None if it has no more runs. Raises SpecError."""

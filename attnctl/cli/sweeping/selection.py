@@ -113,8 +113,8 @@ def _search_summary(search: Search, specs: Sequence[RunSpec]) -> str:
     if not search.has_rounds or chosen >= search.trainings * networks:
         return words
     return (
-        f"{words}; {chosen} of {search.trainings * networks} trainings are chosen; type the same command when they "
-        "have ended, and it chooses the next ones"
+        f"{words}; {chosen} of {search.trainings * networks} trainings are chosen, and the results of these choose the "
+        "next ones"
     )
 
 

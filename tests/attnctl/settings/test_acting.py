@@ -161,6 +161,7 @@ KNOWN = {
     "attnctl.jobs.runtime.rendezvous": "finds a free port of loopback",
     "attnctl.jobs.slurm.commands": "starts SLURM's programs; what acts of their options acts here",
     "attnctl.jobs.submission.code_snapshot": "starts git in the folder of attnctl itself",
+    "attnctl.jobs.submission.next_rounds": "starts this Python on what the user typed; it needs trust as that does",
     "attnctl.jobs.training.optimizers": "imports timm, an installed package",
     "attnctl.models": "imports networks of the table of models",
     "attnctl.networks.probe.__main__": "imports classes of the table of modules, or of a user's by `attnctl.sources`",

@@ -85,3 +85,19 @@ def test_one_process_at_a_time_has_the_lock(workspace: Workspace) -> None:
             assert not second
     with waiting.locked(workspace, 0.1) as third:
         assert third
+
+
+def test_who_cannot_work_leaves_a_mark_for_who_does_and_each_work_has_its_own(workspace: Workspace) -> None:
+    waiting.write(workspace, record(RUNS[0]))
+    assert not waiting.take_mark(workspace)
+    waiting.leave_mark(workspace, "searching")
+    assert not waiting.take_mark(workspace)
+    with waiting.locked(workspace), waiting.locked(workspace, 0.1, "searching") as alone:
+        assert alone
+        assert waiting.take_mark(workspace, "searching")
+        assert not waiting.take_mark(workspace, "searching")
+
+
+def test_a_mark_that_cannot_be_left_is_logged(workspace: Workspace, caplog: pytest.LogCaptureFixture) -> None:
+    waiting.leave_mark(workspace)
+    assert "No such file or directory" in caplog.text

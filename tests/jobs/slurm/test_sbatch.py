@@ -130,3 +130,8 @@ def test_jobs_go_where_the_settings_say_else_where_the_shell_does() -> None:
     assert sbatch.target(SlurmOptions(), {}) == (None, None)
     assert sbatch.target(SlurmOptions(), shell) == ("gpu", "first")
     assert sbatch.target(SlurmOptions(partition="low", clusters="second"), shell) == ("low", "second")
+
+
+def test_variables_that_decide_what_a_script_leaves_open_are_kept_for_later_submissions() -> None:
+    environ = {"SBATCH_PARTITION": "gpu", "SBATCH_QOS": "a\nb", "SBATCH_TIMELIMIT": "5", "HOME": "/home/ada"}
+    assert sbatch.open_variables(environ) == {"SBATCH_PARTITION": "gpu"}

@@ -300,11 +300,11 @@ def test_a_job_that_ends_while_another_process_feeds_makes_it_look_once_more(
     monkeypatch.setattr(feed, "_TURN", 0.0)
     with waiting.locked(own.workspace):
         feed_after_runs(own.workspace, [specs[0].id], lambda: False)
-    mark = feed._mark(own.workspace)
+    mark = waiting.mark(own.workspace)
     assert mark.exists()
     limited = LIMITED_SBATCH.format(folder=fake.folder)
     fake.does("sbatch", f"touch '{mark}'; echo 1 > '{places}'\necho 'sbatch: error: QOSMaxSubmitJob' >&2; exit 1")
-    monkeypatch.setattr(feed, "_take_mark", repaired(feed._take_mark, lambda: fake.does("sbatch", limited)))
+    monkeypatch.setattr(waiting, "take_mark", repaired(waiting.take_mark, lambda: fake.does("sbatch", limited)))
     assert list(feed.feed(own.workspace).submitted) == [specs[3].id]
     assert not mark.exists()
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from attnctl.cli.sweeping import launch
-from attnctl.cli.sweeping.launch import Job, Order
+from attnctl.cli.sweeping.launch import Order
 from attnctl.cli.sweeping.resource_options import ResourceOptions
 from attnctl.cli.sweeping.selection import Selection
 from attnctl.files import write_atomic
@@ -83,13 +83,3 @@ def test_a_sweep_that_is_refused_leaves_no_record(config: Config, selected: Sele
     with pytest.raises(SpecError, match="--nodes 2 needs SLURM"):
         launch.launch(config, selected, ResourceOptions(run_on="local", device="cpu", nodes=2), order("refused"))
     assert not config.workspace.sweep("refused").exists()
-
-
-def test_runs_that_were_not_submitted_are_named_or_counted(capsys: pytest.CaptureFixture[str]) -> None:
-    jobs = {f"run{number}": Job(refusal="queued by bob") for number in range(2)}
-    jobs |= {f"other{number}": Job(refusal="completed meanwhile") for number in range(5)} | {"fine": Job("tag", "7_0")}
-    launch.say_skipped(jobs)
-    assert capsys.readouterr().out.splitlines() == [
-        "not submitted: run0, run1: queued by bob",
-        "not submitted: 5 runs: completed meanwhile",
-    ]
