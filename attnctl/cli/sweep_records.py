@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from attnctl.files import create_exclusive, read_regular, write_atomic
 from attnctl.spec import recipe_fields
 from attnctl.values import SpecError, did_you_mean
-from attnctl.workspace import user_notes
+from attnctl.workspace import user_notes, waiting_searches
 from attnctl.workspace.layout import Workspace, skip_unreadable
 from attnctl.workspace.records import Search, Sweep
 
@@ -135,6 +135,7 @@ def rename(workspace: Workspace, name: str, new: str) -> None:
     annotation = user_notes.read(user_notes.of_sweep(workspace, name))
     user_notes.write(user_notes.of_sweep(workspace, new), annotation)
     user_notes.of_sweep(workspace, name).unlink(missing_ok=True)
+    waiting_searches.rename(workspace, name, new)
     workspace.sweep(name).unlink()
 
 

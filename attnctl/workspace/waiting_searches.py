@@ -13,7 +13,7 @@ import json
 import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from attnctl.files import open_regular, write_atomic
@@ -103,6 +103,17 @@ def remove(workspace: Workspace, record: WaitingSearch) -> None:
     """Delete a search that has nothing left to choose, with its settings. Raises OSError."""
     path_of(workspace, record.key).unlink(missing_ok=True)
     workspace.waiting_settings(record.tag).unlink(missing_ok=True)
+
+
+def rename(workspace: Workspace, name: str, new: str) -> None:
+    """Let the user's searches that feed a sweep go on under its new name. Raises OSError."""
+    for record in own(workspace):
+        if record.sweep == name:
+            pairs = zip(["", *record.command[:-1]], record.command, strict=True)
+            words = [new if before == "--name" else word for before, word in pairs]
+            words = [f"--name={new}" if word == f"--name={name}" else word for word in words]
+            write(workspace, replace(record, sweep=new, command=words))
+            path_of(workspace, record.key).unlink(missing_ok=True)
 
 
 def tags(workspace: Workspace) -> set[str]:

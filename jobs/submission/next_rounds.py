@@ -118,11 +118,11 @@ def stalled(workspace: Workspace) -> Iterator[tuple[WaitingSearch, str]]:
     """The searches that nothing continues, each with the reason. Only reads."""
     for record in waiting_searches.everybodys(workspace):
         progress = _progress(workspace, record)
-        if progress is None or not progress.due or progress.active:
+        if progress is None or not progress.due:
             continue
         if record.reason:
             yield record, record.reason
-        elif time.time() > progress.since + _GRACE:
+        elif not progress.active and time.time() > progress.since + _GRACE:
             yield record, "the job that was to choose them has ended without doing so"
 
 

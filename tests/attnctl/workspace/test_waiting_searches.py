@@ -67,3 +67,14 @@ def test_settings_of_a_search_are_not_taken_for_unused(workspace: Workspace) -> 
     assert settings.exists()
     waiting.remove_unused_settings(workspace)
     assert not settings.exists()
+
+
+def test_a_renamed_sweep_goes_on_under_its_new_name(workspace: Workspace) -> None:
+    other = dataclasses.replace(RECORD, sweep="other", command=["sweep", "se", "--name=other"])
+    waiting_searches.write(workspace, RECORD, b"[slurm]\n")
+    waiting_searches.write(workspace, other)
+    waiting_searches.rename(workspace, "tuned", "better")
+    waiting_searches.rename(workspace, "other", "last")
+    found = {record.sweep: record.command for record in waiting_searches.own(workspace)}
+    assert found == {"better": ["sweep", "se", "--name", "better"], "last": ["sweep", "se", "--name=last"]}
+    assert workspace.waiting_settings(RECORD.tag).exists()
