@@ -7,7 +7,7 @@ from typing import Any
 
 from attnctl.cli import output
 from attnctl.cli.resuming.candidates import Case, ResumePlan
-from attnctl.cli.sweeping.launch import Job
+from attnctl.cli.sweeping.submitted import Job
 from attnctl.cli.table_layout import Column
 from attnctl.lifecycle.launch_failures import name_runs
 from attnctl.lifecycle.resume_batch import errors
