@@ -88,7 +88,8 @@ class Summary:
         if at is not None:
             self.started = at if self.started is None else self.started
             self.heartbeat = at if self.heartbeat is None else max(at, self.heartbeat)
-        if is_integer(step):
+        # The event of a checkpoint comes when it is written, and the training has advanced meanwhile.
+        if is_integer(step) and not (kind == Event.CHECKPOINT and self.step is not None and step < self.step):
             self.step = step
         if kind == Event.PROGRESS:  # most events are
             self._numbers(event, "loss", "images_per_s", "waited", "cores")

@@ -31,6 +31,7 @@ __all__ = [
     "encode",
     "is_newest",
     "load",
+    "memory",
     "newest",
     "on_cpu",
     "save",
@@ -186,12 +187,34 @@ def is_newest(run: RunDir, token: tuple[int, int]) -> bool:
     return not incarnations or incarnations[-1].token <= token
 
 
-def on_cpu(value: Any) -> Any:
-    """A copy of the containers with all tensors on the CPU, so that a file written on a GPU opens anywhere."""
+def on_cpu(value: Any, *, copy: bool = False) -> Any:
+    """A copy of the containers with all tensors on the CPU, so that a file written on a GPU opens anywhere.
+
+    copy: copy the tensors that are on the CPU already too. Views of the same elements share a copy, so the file of a
+    copied state has the same bytes.
+    """
+    return _moved(value, copy, {})
+
+
+def _moved(value: Any, copy: bool, copies: dict[tuple[Any, ...], Tensor]) -> Any:
     if isinstance(value, Tensor):
-        return value.detach().cpu()
+        if value.device.type == "cpu" and not copy:
+            return value.detach()
+        key = (value.device, value.data_ptr(), value.dtype, value.shape, value.stride())
+        if key not in copies:
+            copies[key] = value.to("cpu", copy=True)
+        return copies[key].detach()
     if isinstance(value, dict):
-        return {key: on_cpu(item) for key, item in value.items()}
+        return {key: _moved(item, copy, copies) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return type(value)(on_cpu(item) for item in value)
+        return type(value)(_moved(item, copy, copies) for item in value)
     return value
+
+
+def memory(value: Any) -> int:
+    """The bytes of all tensors in these containers."""
+    if isinstance(value, Tensor):
+        return value.nbytes
+    if isinstance(value, dict | list | tuple):
+        return sum(map(memory, value.values() if isinstance(value, dict) else value))
+    return 0

@@ -34,9 +34,17 @@ class EventLog:
 
     def sync(self) -> None:
         """Make all events survive a power failure; called before a checkpoint that relies on them. Raises OSError."""
+        self.flush()
+        self.fsync()
+
+    def flush(self) -> None:
+        """Write the events that are still in memory. Raises OSError if there is no space for them."""
         self._flush()
         if self._unwritten:
             raise OSError(errno.ENOSPC, "No space left for the events")
+
+    def fsync(self) -> None:
+        """The second half of `sync`, which may run in another thread. Raises OSError."""
         os.fsync(self._descriptor)
 
     def close(self) -> None:

@@ -14,7 +14,6 @@ import torch
 from torch import Tensor, nn
 
 from attnctl.jobs.data import TrainingData
-from attnctl.jobs.runtime import disk_full
 from attnctl.jobs.runtime.group import Group
 from attnctl.jobs.tasks import open_task
 from attnctl.jobs.tasks.task import Arithmetic, JointTask, Task
@@ -29,6 +28,7 @@ from attnctl.jobs.training.learner import Learner
 from attnctl.jobs.training.optim import learning_rate, total_steps
 from attnctl.jobs.training.pace import Cadence, CheckpointBudget, Meter, TimeLimitMargin
 from attnctl.jobs.training.replicas import seed_forward, share
+from attnctl.jobs.training.saving import CheckpointWriter, Saved
 from attnctl.recipes import own_parts, timm_created
 from attnctl.spec import RunSpec
 from attnctl.workspace import checkpoints
@@ -99,6 +99,8 @@ class Trainer:
         self.best: dict[str, float] = {}
         self.saved = (-1, time.monotonic())  # step and time of the last checkpoint
         self.finished = False
+        self.writer = CheckpointWriter(context, events)  # used by rank 0
+        self.has_evaluated = False
         self.cadence = Cadence(context.clock.now)
         self.margin = TimeLimitMargin(context.clock)
         self.budget = CheckpointBudget()
@@ -153,7 +155,11 @@ class Trainer:
     def run(self) -> str:
         """Train to the end or until a signal; returns the outcome."""
         with deterministic(self.group.device, self.task.has_dynamic_graph):
-            return self._run()
+            try:
+                return self._run()
+            except BaseException as error:
+                self.writer.end_after(error)
+                raise
 
     def _run(self) -> str:
         batches = self.meter.watched(iter(self.data.train(self.position.step, self.replicas, self.steps)))
@@ -166,14 +172,14 @@ class Trainer:
                 try:
                     self._end_epoch(epoch)
                 except EvaluationStopped as stop:
-                    self._save()  # the resumed run evaluates again
+                    self._save(wait=True)  # the resumed run evaluates again
                     return self.group.broadcast(self.context.stopped(stop.signal))
             if self.position.step == self.steps:
                 break
             if self.position.step >= self.next_agreement:
                 signal, late = self._agree()
                 if signal or late:
-                    self._save()
+                    self._save(wait=True)
                     # All ranks must return the same outcome, whatever their clocks and their view of the file system.
                     return self.group.broadcast(self.context.stopped(signal)) if signal else "timeout"
             self._step(batches)
@@ -241,6 +247,7 @@ class Trainer:
 
         The ranks communicate on the CPU first, so a dead rank is noticed before this one waits for its GPU.
         """
+        self._finish_save()
         due = self.group.first and time.monotonic() - self.saved[1] >= self.context.save_every
         wait = self.cadence.propose(self.position.step) if self.group.first else 0
         time_up = self.group.first and self.margin.is_due(self.context.end)
@@ -289,16 +296,20 @@ class Trainer:
         """
         totals = self._totals()
         speed = self.meter.speed(self.position.step)
-        if self.group.broadcast(self.budget.allows(time.monotonic() - self.saved[1], self.context.save_every)):
+        self._finish_save()
+        since, every = time.monotonic() - self.saved[1], self.context.save_every
+        if self.group.broadcast(self.budget.allows(since, every, writing=self.writer.busy)):
             self._save()
         else:
             self._check_token()
         values: dict[str, float] = {}
         if epoch % self.recipe.eval_interval == 0 or self.position.step == self.steps:
             self.learner.share_buffers()  # not done yet if no checkpoint was saved
+            if not self.has_evaluated:  # the loader's processes, which are forked now, would keep a copy of the state
+                self._finish_save(wait=True)
+            self.has_evaluated, signals = True, self.context.signals
             network = self.learner.evaluated_network()
-            signals = self.context.signals
-            values = evaluate(self.task, network, self.data, self.group, self.context.beat, lambda: signals.received)
+            values = evaluate(self.task, network, self.data, self.group, self._finish_save, lambda: signals.received)
         if not _finite(values.get("loss", 0.0)):
             raise Diverged(f"the loss of the evaluation after epoch {epoch} is not finite")
         steps = self.position.step - (epoch - 1) * self.data.steps_per_epoch
@@ -326,48 +337,43 @@ class Trainer:
             raise Diverged(f"the loss is not finite at step {self.position.step} or before")
         return totals
 
-    def _save(self, last: bool = False) -> None:
-        """Save a checkpoint. last: the run is complete, so what only more training needs is left out.
+    def _save(self, *, last: bool = False, wait: bool = False) -> None:
+        """Save a checkpoint; where there is memory for a copy of the state, the training continues while it is written.
 
+        last: the run is complete, so what only more training needs is left out. wait: return when it is written.
         While the disk is full, the training continues without one; the last checkpoint waits for space. Raises
         Superseded, Diverged and OSError.
         """
+        started = time.monotonic()
+        self._finish_save(wait=True)
         if self.saved[0] == self.position.step and not last:
             return
-        started, written = time.monotonic(), True
         totals = self._totals()
         self.learner.share_buffers()
         self._check_token()
+        written = None
         if self.group.first:
             state = self.learner.state(complete=last)
             state |= {"sums": totals, "evaluated": self.evaluated, "best": self.best}
-            written = self._store(state, started, last)
-        ago = 0.0 if written else max(0.0, self.context.save_every - _RETRY_INTERVAL)
-        self.saved = (self.position.step, time.monotonic() - ago)
+            write = partial(self.writer.write, last=last) if last or wait else self.writer.begin
+            written = write(self.position.step, state)
+        self.saved = (self.position.step, time.monotonic())
+        self._note_save(written)
         self.margin.saved(time.monotonic() - started)
-        self.budget.saved(time.monotonic() - started)
         self.context.beat()
 
-    def _store(self, state: dict[str, Any], started: float, last: bool) -> bool:
-        """Write a checkpoint; returns False if the disk is full. Raises OSError."""
-        context = self.context
+    def _finish_save(self, *, wait: bool = False) -> None:
+        """Report progress, and take note of a checkpoint that was written in the background. Raises OSError."""
+        self.context.beat()
+        self._note_save(self.writer.finish(wait=wait))
 
-        def write() -> int:
-            context.beat()
-            if self.events is not None:
-                self.events.sync()  # the metrics must not be lost, since their epoch is not trained again
-            name = checkpoint.Name(context.token, self.position.step)
-            return checkpoint.save(context.run, name, checkpoint.on_cpu(state), 1 if last else checkpoint.KEPT)[1]
-
-        try:
-            size = disk_full.retry_while_disk_full(write, lambda: context.signals.received) if last else write()
-        except OSError as error:
-            if last or not disk_full.is_full(error):
-                raise
-            log.warning("no checkpoint at step %d: %s", self.position.step, error)
-            return False
-        self._event(Event.CHECKPOINT, step=self.position.step, seconds=time.monotonic() - started, bytes=size)
-        return True
+    def _note_save(self, written: Saved | None) -> None:
+        if written is not None:
+            if not written.size:  # the disk is full
+                wait = max(0.0, self.context.save_every - _RETRY_INTERVAL)
+                self.saved = (self.saved[0], time.monotonic() - wait)
+            self.margin.saved(written.seconds)
+            self.budget.saved(written.seconds)
 
     def _check_token(self) -> None:
         """Raise Superseded on all ranks if there is a later attempt or incarnation of the run."""

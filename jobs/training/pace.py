@@ -78,9 +78,14 @@ class CheckpointBudget:
         """Note that saving a checkpoint took this long."""
         self._cost = seconds
 
-    def allows(self, since: float, at_most: float) -> bool:
-        """Whether to save after `since` seconds of unsaved training; always True from `at_most` seconds on."""
-        return self._cost <= self._CHEAP or since >= min(at_most, self._cost / self._SHARE)
+    def allows(self, since: float, at_most: float, *, writing: bool = False) -> bool:
+        """Whether to save after `since` seconds of unsaved training; always True from `at_most` seconds on.
+
+        writing: the last one is still being written, so its cost is not known.
+        """
+        if writing or self._cost > self._CHEAP:
+            return since >= (at_most if writing else min(at_most, self._cost / self._SHARE))
+        return True
 
 
 @dataclass(frozen=True)

@@ -108,7 +108,7 @@ class Watchdog:
 def stall(seconds: float, frame: FrameType) -> Stall:
     """Describe a stall from the stack of the stuck thread."""
     summary = traceback.extract_stack(frame)
-    innermost = summary[-1]
+    innermost = next((item for item in reversed(summary) if item.filename != threading.__file__), summary[-1])
     waiting = any(part in item.filename for item in summary for part in _WAITING)
     lines = "".join(traceback.format_list(summary)).splitlines()[-_TAIL:]
     return Stall(

@@ -116,3 +116,12 @@ def test_a_long_log_is_read_from_both_ends(past: Past) -> None:
     log = read_ends(incarnation.events)
     assert (log.began, log.step, log.steps, log.saved, log.saved_at) == (5, 7999, 9000, 7000, 7002.0)
     assert (log.started, log.heartbeat, log.images_per_s) == (1.0, 8001.0, 3.0)
+
+
+def test_the_event_of_a_checkpoint_that_was_written_meanwhile_does_not_set_the_step_back() -> None:
+    summary = Summary()
+    summary.take({"kind": "progress", "t": 1.0, "step": 9})
+    summary.take({"kind": "checkpoint", "t": 2.0, "step": 7})
+    assert (summary.step, summary.saved, summary.saved_at) == (9, 7, 2.0)
+    summary.take({"kind": "checkpoint", "t": 3.0, "step": 12})
+    assert (summary.step, summary.saved) == (12, 12)

@@ -28,7 +28,7 @@ from tests.jobs.training.worlds import Data, Network, make_run
 def rank_of_world(folder: Path, spec: RunSpec, rank: int, world: int, dear: bool) -> None:
     torch.set_num_threads(1)
     if dear:
-        pace.CheckpointBudget.allows = lambda *_: False  # type: ignore[method-assign]
+        pace.CheckpointBudget.allows = lambda *_, **__: False  # type: ignore[method-assign]
     store = FileStore(str(folder / "store"), world) if world > 1 else None
     group = Group(rank, world, torch.device("cpu"), store)
     torch.manual_seed(0)
@@ -156,7 +156,7 @@ class Interrupted(Data):
 
 def interrupted_rank(folder: Path, spec: RunSpec, rank: int, world: int) -> None:
     torch.set_num_threads(1)
-    pace.CheckpointBudget.allows = lambda *_: False  # type: ignore[method-assign]
+    pace.CheckpointBudget.allows = lambda *_, **__: False  # type: ignore[method-assign]
     store = FileStore(str(folder / "interrupted"), world) if world > 1 else None
     group = Group(rank, world, torch.device("cpu"), store)
     torch.manual_seed(0)

@@ -4,7 +4,7 @@ import time
 from collections.abc import Iterator
 
 from attnctl.jobs.runtime.clock import RunningClock
-from attnctl.jobs.training.pace import INTERVAL, Cadence, Lap, Meter, TimeLimitMargin
+from attnctl.jobs.training.pace import INTERVAL, Cadence, CheckpointBudget, Lap, Meter, TimeLimitMargin
 
 
 def test_agreements_happen_about_once_per_interval() -> None:
@@ -66,3 +66,14 @@ def test_a_suspended_job_keeps_its_time_and_its_speed() -> None:
     assert not margin.is_due(end - 99_000), "SLURM has moved the limit by the time of the stop"
     assert meter.speed(3) == 0.5
     assert margin.is_due(end - 100_290)
+
+
+def test_an_epoch_that_ends_while_a_checkpoint_is_written_saves_none_unless_one_is_due() -> None:
+    budget = CheckpointBudget()
+    assert budget.allows(1.0, 300.0)
+    assert not budget.allows(1.0, 300.0, writing=True)
+    assert budget.allows(300.0, 300.0, writing=True)
+    budget.saved(0.5)
+    assert [budget.allows(since, 300.0) for since in (49.0, 50.0)] == [False, True]
+    budget.saved(9.0)
+    assert [budget.allows(since, 300.0) for since in (299.0, 300.0)] == [False, True]
