@@ -12,6 +12,8 @@ from pathlib import Path, PurePosixPath
 
 import psutil
 
+from attnctl.files import read_regular
+
 _ROOT = Path("/sys/fs/cgroup")
 
 _FILES = (
@@ -30,7 +32,7 @@ def available(membership: Path = Path("/proc/self/cgroup"), root: Path = _ROOT) 
     for folder in _folders(membership, root):
         for limit, usage, cached in _FILES:
             with contextlib.suppress(OSError, ValueError):  # not this version, or "max": no limit
-                most, used = (int((folder / name).read_text()) for name in (limit, usage))
+                most, used = (int(read_regular(folder / name)) for name in (limit, usage))
                 rooms.append(most - used + _statistic(folder, cached))
     return max(0, min(rooms))
 
@@ -44,7 +46,7 @@ def spare() -> int:
 def _folders(membership: Path, root: Path) -> list[Path]:
     """The folders of this process's memory cgroups and of those above them."""
     try:
-        lines = membership.read_text().splitlines()
+        lines = read_regular(membership).decode(errors="replace").splitlines()
     except OSError:
         return []
     folders = []
@@ -60,7 +62,7 @@ def _folders(membership: Path, root: Path) -> list[Path]:
 
 
 def _statistic(folder: Path, name: str) -> int:
-    for line in (folder / "memory.stat").read_text().splitlines():
+    for line in read_regular(folder / "memory.stat").decode().splitlines():
         key, _, value = line.partition(" ")
         if key == name:
             return int(value)
