@@ -133,6 +133,11 @@ def _notes(
     if search.halving:
         parts = (f"{count} for {'all' if by == 1 else f'1/{by}'} of the training" for count, by in search.rungs)
         yield f"Halving, the same for each module: {', the best '.join(parts)}; each rung is trained from the start."
+    if search.asynchronous:
+        yield (
+            "Samples went on as soon as they were among the best of those that had ended (ASHA): as many as with rungs "
+            "that wait, but one that ended late may have been left behind."
+        )
     yield (
         f"held-out: {options.epoch} epoch, on images held out of the training set (val_split={splits}), which are the "
         "same for all samples. test: last epoch of the winner trained again on all training images, mean over seeds."

@@ -176,11 +176,10 @@ def _searched(name: str, was: Search | None, now: Search | None) -> Search | Non
             kinds = "a search, and this is not one" if now is None else "not a search, and this is one"
             raise SpecError(f"sweep {name!r} is {kinds}; choose another --name")
         return None
-    if (was.method, was.seed, was.halving) != (now.method, now.seed, now.halving) or (
-        was.halving and was.samples != now.samples
-    ):
+    if _way(was) != _way(now) or (was.halving and was.samples != now.samples):
         before = f"--search {was.method} --search-seed {was.seed}"
         before += f" --halving {was.halving} --samples {was.samples}" if was.halving else ""
+        before += " --asha" if was.asynchronous else ""
         raise SpecError(f"sweep {name!r} has {before}; type the same, or choose another --name")
     for key in {**was.ranges, **now.ranges}:
         both = [search.ranges.get(key, "") for search in (was, now)]
@@ -188,6 +187,11 @@ def _searched(name: str, was: Search | None, now: Search | None) -> Search | Non
             texts = [f"{key} {text}" if text else f"no {key}" for text in both]
             raise SpecError(f"sweep {name!r} searches {texts[0]}, and this {texts[1]}; choose another --name")
     return was.united(now)
+
+
+def _way(search: Search) -> tuple[str, int, int, bool]:
+    """How samples are chosen and stay."""
+    return search.method, search.seed, search.halving, search.asynchronous
 
 
 def _of(sweep: Sweep) -> OfPaper:

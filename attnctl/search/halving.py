@@ -1,5 +1,10 @@
 """Successive halving: all samples of a module are trained briefly, and only its best ones longer.
 
+If it is asynchronous, a sample goes on as soon as it is among the best of those that have ended, and no rung waits for
+its last sample (ASHA: Li et al., A System for Massively Parallel Hyperparameter Tuning, MLSys 2020, algorithm 2). There
+more samples can go on than one in so many, as ranks change; here `Search.promoted` is also the most that may, so that
+every module has the same number of trainings in each rung.
+
 Each rung is a training of its own, from the start and with its schedule shortened in proportion, so that no run is left
 half trained and a learning rate that decays late is not taken for a bad one. The rungs depend on nothing but the number
 of samples and the factor: they are the same for every module, and a module loses samples to its own ones only.
@@ -8,7 +13,7 @@ of samples and the factor: they are the same for every module, and a module lose
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
 from attnctl.grid import Axes, Expansion
@@ -29,8 +34,11 @@ def check(axes: Axes, search: Search) -> None:
             raise SpecError(f"--halving shortens trainings of one length; give --{name} one value")
 
 
-def samples(axes: Axes, search: Search, results: Sequence[Result]) -> Expansion:
-    """The runs of all rungs so far, and of the next one of each module whose samples have all ended."""
+def samples(axes: Axes, search: Search, results: Sequence[Result], recorded: Collection[str] = ()) -> Expansion:
+    """The runs of all rungs so far, and those that follow from the results.
+
+    recorded: ids of runs that were chosen before, of which there may be no result yet
+    """
     outcomes = {_alike(result.spec): result for result in results}
     cells = list(cells_of(axes))
     for cell in cells:
@@ -38,22 +46,38 @@ def samples(axes: Axes, search: Search, results: Sequence[Result]) -> Expansion:
             if not draw(cell, search, sample):
                 break
         if cell.dimensions and cell.specs:
-            cell.specs = _climbed(cell, search, outcomes)
+            cell.specs = _climbed(cell, search, outcomes, recorded)
     return expansion_of(cells)
 
 
-def _climbed(cell: Cell, search: Search, outcomes: Mapping[str, Result]) -> list[list[RunSpec]]:
+def _climbed(
+    cell: Cell, search: Search, outcomes: Mapping[str, Result], recorded: Collection[str]
+) -> list[list[RunSpec]]:
     """The trainings of a cell's samples, rung by rung."""
-    found: list[list[RunSpec]] = []
+
+    def trainings(specs: Sequence[RunSpec], rung: int) -> list[RunSpec]:
+        return [replace(spec, recipe=shortened(spec.recipe, search.rungs[rung][1])) for spec in specs]
+
+    def chosen_before(specs: Sequence[RunSpec]) -> bool:
+        return _alike(specs[0]) in outcomes or any(spec.id in recorded for spec in specs)
+
     staying: Sequence[Sequence[RunSpec]] = cell.specs
-    for count, divisor in search.rungs:
-        if found:
-            below = zip(staying, found[-len(staying) :], strict=True)
-            ended = [(specs, outcome) for specs, last in below if (outcome := outcomes.get(_alike(last[0])))]
-            if len(ended) < len(staying) or not all(outcome.ended for _, outcome in ended):
-                return found
-            staying = [specs for specs, _ in sorted(ended, key=lambda item: _order(item[1]))[:count]]
-        found += [[replace(spec, recipe=shortened(spec.recipe, divisor)) for spec in specs] for specs in staying]
+    size = len(staying)
+    found = [trainings(specs, 0) for specs in staying]
+    for rung in range(len(search.rungs) - 1):
+        results = [outcomes.get(_alike(trainings(specs, rung)[0])) for specs in staying]
+        ranked = sorted(zip(staying, results, strict=True), key=lambda item: _order(item[1]))
+        ended = sum(result is not None and result.ended for result in results)
+        free = search.promoted(rung, size, ended) - sum(chosen_before(trainings(specs, rung + 1)) for specs in staying)
+        staying = []
+        for specs, result in ranked:
+            if chosen_before(trainings(specs, rung + 1)):
+                staying.append(specs)
+            elif free > 0 and result is not None and result.ended and (ended == size or result.value is not None):
+                staying.append(specs)
+                free -= 1
+        found += [trainings(specs, rung + 1) for specs in staying]
+        size = min(size, search.rungs[rung + 1][0])
     return found
 
 
@@ -62,9 +86,9 @@ def _alike(spec: RunSpec) -> str:
     return replace(spec, init="", origin=None).family
 
 
-def _order(outcome: Result) -> float:
+def _order(outcome: Result | None) -> float:
     """The best first; those without a value last. Of equals the first sample stays."""
-    if outcome.value is None:
+    if outcome is None or outcome.value is None:
         return math.inf
     return outcome.value if outcome.lower else -outcome.value
 

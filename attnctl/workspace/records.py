@@ -194,7 +194,7 @@ class Search:
 
     method: how samples are chosen. samples: of each compared module. seed: of the samples, not of the trainings.
     ranges: what varies, such as `lr` or `ela.kernel`, as it was typed. halving: at each rung one in so many samples
-    stays; 0: all of them are trained in full
+    stays; 0: all of them are trained in full. asynchronous: rungs do not wait for each other
     """
 
     method: str
@@ -202,6 +202,7 @@ class Search:
     seed: int
     ranges: Mapping[str, str]
     halving: int = 0
+    asynchronous: bool = False
 
     @property
     def has_rounds(self) -> bool:
@@ -217,6 +218,16 @@ class Search:
         return tuple(
             (count, self.halving**rung) for (count, _), rung in zip(found, range(len(found))[::-1], strict=True)
         )
+
+    def promoted(self, rung: int, size: int, ended: int) -> int:
+        """How many samples of a rung may be in the next one, when `ended` of its `size` have ended.
+
+        It depends on these numbers alone, so that in the end each module has had as many as every other.
+        """
+        whole = min(size, self.rungs[rung + 1][0])
+        if ended >= size:
+            return whole
+        return min(whole, ended // self.halving) if self.asynchronous else 0
 
     @property
     def trainings(self) -> int:

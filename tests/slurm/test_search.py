@@ -86,3 +86,17 @@ def test_a_halving_of_two_rungs_goes_on_after_a_killed_job_was_resumed(cluster: 
     lengths = [workspace.run(run).read_spec().recipe.epochs for run in runs_of(workspace)]
     assert lengths == [1] * 4 + [2] * 2
     assert {run for run in runs_of(workspace) if len(workspace.run(run).attempts()) > 1} <= {victim["id"]}
+
+
+def test_with_asha_a_sample_goes_on_while_another_has_not_begun(cluster: Cluster, attnctl: Command) -> None:
+    workspace = cluster.config.workspace
+    words = [*SWEEP, "--epochs", "2", "--samples", "4", "--halving", "2", "--asha"]
+    held = attnctl(*words)["runs"][3]
+    slurm("scontrol", "hold", held["job_id"])
+    wait(lambda: len(completed(workspace)) == 4, lambda: told(workspace), seconds=400)
+    assert not workspace.run(held["id"]).completed
+    slurm("scontrol", "release", held["job_id"])
+    wait(lambda: len(completed(workspace)) == 6, lambda: told(workspace), seconds=400)
+    lengths = [workspace.run(run).read_spec().recipe.epochs for run in runs_of(workspace)]
+    assert lengths == [1] * 4 + [2] * 2
+    assert trained_once(workspace)

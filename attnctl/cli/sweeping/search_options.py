@@ -61,6 +61,14 @@ class SearchOptions:
             max=10,
         ),
     ] = None
+    asha: Annotated[
+        bool,
+        typer.Option(
+            "--asha",
+            help="Let samples go on as soon as they are among the best so far, without waiting for their rung (ASHA).",
+            rich_help_panel=PANEL,
+        ),
+    ] = False
 
     def check_paper(self) -> None:
         """Raise SpecError if an option is given although the sweep is of a paper."""
@@ -72,6 +80,8 @@ class SearchOptions:
 
         name: of the sweep
         """
+        if self.asha and self.halving is None:
+            raise SpecError("--asha needs --halving, such as --halving 3")
         if self.samples is None:
             for option in self._given():
                 raise SpecError(f"{option} needs --samples, the number of samples")
@@ -89,7 +99,7 @@ class SearchOptions:
         search = samples.search_of(axes, method, self.samples, seed, self.halving or 0)
         if search.halving:
             halving.check(axes, search)
-        return axes, search
+        return axes, replace(search, asynchronous=self.asha)
 
     def _given(self) -> Sequence[str]:
         given = {
@@ -97,6 +107,7 @@ class SearchOptions:
             "--search": self.search,
             "--search-seed": self.search_seed,
             "--halving": self.halving,
+            "--asha": self.asha or None,
         }
         return [option for option, value in given.items() if value is not None]
 

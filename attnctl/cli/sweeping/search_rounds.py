@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -34,9 +35,14 @@ class Rounds:
 
     def selection(self) -> Selection:
         """All runs; of a search in rounds those so far, and of the next round if it is due. Raises SpecError."""
-        results = of_sweep(self.workspace, self.name) if self._has_rounds and self.name is not None else []
+        name = self.name if self._has_rounds else None
         found = of_modules(
-            self.request, self.typed, skip_invalid=self.skip_invalid, search=self.search, results=results
+            self.request,
+            self.typed,
+            skip_invalid=self.skip_invalid,
+            search=self.search,
+            results=of_sweep(self.workspace, name) if name is not None else (),
+            recorded=_recorded(self.workspace, name) if name is not None else (),
         )
         return with_weights(found, self.initial, self.workspace)
 
@@ -80,6 +86,11 @@ def of_sweep(workspace: Workspace, name: str) -> list[Result]:
         rows = {row.id: row for row in index.runs(record.runs)}
         modules = modules_of(record.search, [rows[run] for run in record.runs if run in rows])
         return [_result(module, sample) for module in modules for sample in module.samples]
+
+
+def _recorded(workspace: Workspace, name: str) -> Sequence[str]:
+    """The ids of the runs of a sweep; none if there is no sweep of that name. Raises SpecError."""
+    return sweep_records.read(workspace, name).runs if workspace.sweep(name).is_file() else ()
 
 
 def _result(module: Module, sample: Sample) -> Result:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
@@ -57,19 +57,26 @@ class Selection:
 
 
 def of_modules(
-    request: Axes, typed: str, *, skip_invalid: bool, search: Search | None = None, results: Sequence[Result] = ()
+    request: Axes,
+    typed: str,
+    *,
+    skip_invalid: bool,
+    search: Search | None = None,
+    results: Sequence[Result] = (),
+    recorded: Collection[str] = (),
 ) -> Selection:
     """The runs of the grid; raises SpecError for a cell that cannot be, unless those are left out.
 
     typed: the modules as typed. What does not fit of a group is left out; modules typed by name have to fit.
-    search: of which the samples are trained, instead of all values. results: what it knows of its earlier samples
+    search: of which the samples are trained, instead of all values. results: what it knows of its earlier samples.
+    recorded: the ids of its earlier runs
     """
     if search is None:
         expansion = _probed(expand(request))
     elif search.method == "bayes":
         expansion = _probed(bayes.samples(request, search, results))
     elif search.halving:
-        expansion = _probed(halving.samples(request, search, results))
+        expansion = _probed(halving.samples(request, search, results, recorded))
     else:
         expansion = _probed(samples(request, search))
     parts = split_list(typed, "MODULE")

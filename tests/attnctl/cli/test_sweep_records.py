@@ -106,3 +106,9 @@ def test_a_search_with_rungs_keeps_its_number_of_samples(tmp_path: Path) -> None
     sweep_records.record(workspace, "mine", "ela", ["b"], [], search=halved)
     with pytest.raises(SpecError, match="sweep 'mine' has --search random --search-seed 0 --halving 3 --samples 9;"):
         sweep_records.record(workspace, "mine", "se", ["c"], [], search=replace(halved, samples=27))
+    asynchronous = replace(halved, asynchronous=True)
+    with pytest.raises(SpecError, match="sweep 'mine' has --search random"):
+        sweep_records.record(workspace, "mine", "se", ["c"], [], search=asynchronous)
+    sweep_records.record(workspace, "other", "se", ["a"], [], search=asynchronous)
+    with pytest.raises(SpecError, match="--halving 3 --samples 9 --asha; type the same"):
+        sweep_records.record(workspace, "other", "se", ["a"], [], search=halved)

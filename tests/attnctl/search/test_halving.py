@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import random
 from collections import Counter
 from collections.abc import Sequence
 
@@ -10,6 +11,7 @@ import pytest
 
 from attnctl import recipes
 from attnctl.grid import Axes
+from attnctl.search.due import has_all, is_due
 from attnctl.search.halving import check, samples, shortened
 from attnctl.search.results import Result
 from attnctl.search.samples import search_of
@@ -133,3 +135,62 @@ def test_what_nothing_is_searched_of_is_trained_in_full() -> None:
     specs = samples(axes, search(axes), []).specs
     assert lengths(specs, "none") == {9: 1}
     assert lengths(specs, "ela") == {3: 9}
+
+
+def asynchronous(axes: Axes = AXES) -> Search:
+    return dataclasses.replace(search(axes), asynchronous=True)
+
+
+def test_a_sample_goes_on_while_others_of_its_rung_train() -> None:
+    first = samples(AXES, asynchronous(), []).specs
+    known = [result for result in results(first) if result.spec.module == "se"]
+    assert samples(AXES, asynchronous(), known[:2]).specs == first, "one in three of two is none"
+    second = samples(AXES, asynchronous(), known[:3]).specs
+    assert lengths(second, "se") == {3: 9, 9: 1}
+    (promoted,) = {spec.recipe.lr for spec in second if spec.recipe.epochs == 9}
+    assert promoted == min(result.spec.recipe.lr for result in known[:3])
+
+
+def test_a_sample_that_was_chosen_stays_when_better_ones_end_later() -> None:
+    first = samples(AXES, asynchronous(), []).specs
+    known = sorted(
+        (result for result in results(first) if result.spec.module == "se"), key=lambda result: -result.spec.recipe.lr
+    )
+    second = samples(AXES, asynchronous(), known[:3]).specs
+    new = [spec for spec in second if spec not in first]
+    recorded = [spec.id for spec in new]
+    for outcomes in (known[:4], [*known[:4], Result(new[0], None, ended=False)]):
+        found = samples(AXES, asynchronous(), outcomes, recorded).specs
+        assert found == second, "the place is taken, with a result or without"
+    third = samples(AXES, asynchronous(), known[:6], recorded).specs
+    assert {spec.recipe.lr for spec in third if spec.recipe.epochs == 9} == {
+        known[2].spec.recipe.lr,
+        known[5].spec.recipe.lr,
+    }
+
+
+def test_a_sample_without_a_value_goes_on_only_when_all_have_ended() -> None:
+    first = samples(AXES, asynchronous(), []).specs
+    known = [dataclasses.replace(result, value=None) for result in results(first) if result.spec.module == "se"]
+    assert lengths(samples(AXES, asynchronous(), known[:8]).specs, "se") == {3: 9}
+    assert lengths(samples(AXES, asynchronous(), known).specs, "se") == {3: 9, 9: 3}
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_in_whatever_order_trainings_end_each_module_has_the_same_rungs(seed: int) -> None:
+    """As rungs that wait have them; and a job that asks whether more follows is told so exactly when it does."""
+    axes = dataclasses.replace(AXES, overrides={"lr": ("log:1e-4..1",), "epochs": ("9",)}, seeds=("0",))
+    chance = random.Random(seed)
+    for wanted in (search(axes, 9), dataclasses.replace(search(axes, 9), asynchronous=True)):
+        chosen = list(samples(axes, wanted, []).specs)
+        ended: list[Result] = []
+        while len(ended) < len(chosen):
+            left = [spec for spec in chosen if spec not in [result.spec for result in ended]]
+            ended.append(Result(chance.choice(left), chance.random(), ended=True))
+            found = samples(axes, wanted, ended, [spec.id for spec in chosen]).specs
+            new = [spec for spec in found if spec not in chosen]
+            assert len(found) == len(chosen) + len(new), "none is taken back"
+            assert is_due(wanted, chosen, {result.spec.id for result in ended}) == bool(new)
+            chosen += new
+        assert lengths(chosen, "se") == lengths(chosen, "ela") == {3: 9, 9: 3}
+        assert has_all(wanted, chosen)

@@ -77,7 +77,18 @@ def test_halving_needs_a_name_and_samples_to_halve() -> None:
         SearchOptions(samples=8, halving=3).request(AXES, "mine")
     search = SearchOptions(samples=9, halving=3).request(AXES, "mine")[1]
     assert search is not None
-    assert (search.halving, search.has_rounds) == (3, True)
+    assert (search.halving, search.has_rounds, search.asynchronous) == (3, True, False)
+
+
+def test_asha_is_a_way_of_halving() -> None:
+    for options in (SearchOptions(asha=True), SearchOptions(samples=9, asha=True)):
+        with pytest.raises(SpecError, match="--asha needs --halving, such as --halving 3"):
+            options.request(AXES, "mine")
+    with pytest.raises(SpecError, match="--halving is for a sweep of modules"):
+        SearchOptions(halving=3, asha=True).check_paper()
+    search = SearchOptions(samples=9, halving=3, asha=True).request(AXES, "mine")[1]
+    assert search is not None
+    assert search.asynchronous
 
 
 def test_a_bayesian_search_is_not_halved() -> None:
