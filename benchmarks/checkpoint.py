@@ -104,9 +104,7 @@ def main() -> None:
     print(f"torch.save, SHA-256 and one fsynced write: {usual:.2f} s; ours takes {save / usual:.2f} of it")
     print(f"loaded and verified in {statistics.median(loads):.2f} s")
     waited, whole = (statistics.median(seconds) for seconds in zip(*background, strict=True))
-    print(
-        f"in the background: the training waits {waited:.3f} s, {waited / save:.2f} of it; written after {whole:.2f} s"
-    )
+    print(f"in a thread: the training waits {waited:.3f} s, {waited / save:.2f} of it; written after {whole:.2f} s")
     for words, seconds in (("while the training waits", save), ("in a thread", waited)):
         print(
             f"one every {every:.0f} s, {words}: {100 * seconds / (every + seconds):.2f} % of the training (goal: 1 %)"

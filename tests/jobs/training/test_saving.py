@@ -105,7 +105,7 @@ def test_without_memory_for_a_copy_the_training_waits_and_says_so_once(
     caplog.set_level("INFO")
     needed = checkpoint.memory(state)
     monkeypatch.setattr(host_memory, "available", lambda: 2 * needed - 1)
-    monkeypatch.setattr(host_memory.resource, "getrusage", lambda _: type("Usage", (), {"ru_maxrss": 0}))
+    monkeypatch.setattr("resource.getrusage", lambda _: type("Usage", (), {"ru_maxrss": 0}))
     monkeypatch.setattr(saving, "_SHORT", 0.0)
     writer, run, _ = writer_in(tmp_path)
     assert [bool(writer.begin(step, state)) for step in (1, 2)] == [True, True]
@@ -198,7 +198,8 @@ def killed_rank(folder: Path, spec: RunSpec, where: str) -> None:
                 os.kill(os.getpid(), signal.SIGKILL)
             return original(*given, **options)
 
-        checkpoint.save = counted
+        changed: Any = checkpoint
+        changed.save = counted
         setattr(owner, name, kill)
     run = RunDir(folder / "run", folder / "run/checkpoints")
     context = TrainingContext(run=run, token=(1, 0))
