@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Protocol
 
 import torch
+from torch import Tensor
 
 from attnctl.jobs.data import open_data
 from attnctl.jobs.runtime.group import Group
 from attnctl.jobs.training.context import TrainingContext
+from attnctl.jobs.training.evaluation import evaluate
 from attnctl.jobs.training.events import EventLog
 from attnctl.jobs.training.loop import Trainer
 from attnctl.jobs.training.session import build
@@ -46,6 +49,27 @@ class Ours:
         trainer.run()
         synchronise(self.device)
         return time.perf_counter() - begun
+
+    def evaluate(self) -> float:
+        """Seconds of one evaluation."""
+        trainer = self.trainer
+        network = trainer.learner.evaluated_network()
+        begun = time.perf_counter()
+        evaluate(trainer.task, network, trainer.data, trainer.group)
+        synchronise(self.device)
+        return time.perf_counter() - begun
+
+    def infer(self, batches: Iterable[Tensor]) -> float:
+        """Seconds of the forwards of these images alone, as an evaluation has them."""
+        network = self.trainer.learner.evaluated_network().eval()
+        begun = time.perf_counter()
+        with torch.no_grad():
+            for images in batches:
+                network(images)
+        synchronise(self.device)
+        seconds = time.perf_counter() - begun
+        network.train()
+        return seconds
 
 
 def synchronise(device: torch.device) -> None:
