@@ -13,10 +13,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     gc.set_threshold(100_000)  # thousands of rows are no cycles: looking for some costs a tenth of `status`
     words = list(sys.argv[1:] if argv is None else argv)
-    code = guarded(lambda: _invoke(words), debug="--debug" in words)
-    if argv is None:
-        gc.freeze()  # the process ends: it need not look for cycles once more
-    return code
+    return guarded(lambda: _invoke(words), debug="--debug" in words)
 
 
 def _invoke(words: list[str]) -> object:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
+
+import pytest
 
 from attnctl import __version__, attention
 from attnctl.cli.value_names import of_list
@@ -26,3 +30,12 @@ def test_help_of_a_sweep_lists_the_hyperparameters_of_its_modules(attnctl: Run, 
     assert "--kernel N,N,... ela: " in both
     assert "--r N,N,... se: " in both
     assert "--kernel N" not in attnctl("sweep", "--help").out
+
+
+def test_a_command_ends_silently_after_it_has_loaded_what_torch_compiles_with() -> None:
+    """Compiled libraries report what is never freed: so must all be, at the end of the process."""
+    pytest.importorskip("triton")
+    words = "import sys, triton; from attnctl.cli import main; sys.argv = ['attnctl', '--version']; sys.exit(main())"
+    ran = subprocess.run([sys.executable, "-c", words], capture_output=True, text=True, check=True, timeout=120)
+    assert ran.stdout.startswith("attnctl ")
+    assert ran.stderr == ""
