@@ -140,6 +140,9 @@
   const target = apply();
   const kept = history.state;
   const scroll = document.querySelector(".scroll");
+  const landmarks = [scroll, ...document.querySelectorAll(".plots"), ...runs];
+  const nameOf = (landmark) => landmark.id || landmark.className;
+  const topOf = (landmark) => landmark.getBoundingClientRect().top;
   if (kept?.reloaded) {
     for (const id of kept.open) {
       const run = document.getElementById(id);
@@ -151,6 +154,9 @@
     }
     scroll.scrollLeft = kept.left;
     scrollTo(kept.x, kept.y);
+    const seen = landmarks.find((one) => nameOf(one) === kept.seen);
+    if (seen) scrollBy(0, topOf(seen) - kept.top); // what is above it may be longer or shorter now
+    history.scrollRestoration = "auto";
     history.replaceState(null, "");
   } else {
     target?.scrollIntoView();
@@ -163,7 +169,10 @@
       if (document.hidden || String(getSelection()) || Date.now() - typed < 3000) return;
       const cursor = document.activeElement === input ? [input.selectionStart, input.selectionEnd] : null;
       const open = runs.filter((run) => run.open).map((run) => run.id);
-      history.replaceState({ reloaded: true, x: scrollX, y: scrollY, left: scroll.scrollLeft, open, cursor }, "");
+      const seen = landmarks.find((one) => one.getBoundingClientRect().bottom > 0);
+      const place = { x: scrollX, y: scrollY, left: scroll.scrollLeft, seen: seen && nameOf(seen), top: seen && topOf(seen) };
+      history.scrollRestoration = "manual";
+      history.replaceState({ reloaded: true, ...place, open, cursor }, "");
       location.reload();
     }, 1000 * seconds);
   }
