@@ -155,7 +155,7 @@
     scroll.scrollLeft = kept.left;
     scrollTo(kept.x, kept.y);
     const seen = landmarks.find((one) => nameOf(one) === kept.seen);
-    if (seen) scrollBy(0, topOf(seen) - kept.top); // what is above it may be longer or shorter now
+    if (seen && kept.y) scrollBy(0, topOf(seen) - kept.top); // what is above it may be longer or shorter now
     history.scrollRestoration = "auto";
     history.replaceState(null, "");
   } else {
