@@ -156,8 +156,8 @@
     scrollTo(kept.x, kept.y);
     const seen = landmarks.find((one) => nameOf(one) === kept.seen);
     if (seen && kept.y) scrollBy(0, topOf(seen) - kept.top); // what is above it may be longer or shorter now
-    history.scrollRestoration = "auto";
     history.replaceState(null, "");
+    addEventListener("load", () => setTimeout(() => { history.scrollRestoration = "auto"; })); // not before: it would scroll too
   } else {
     target?.scrollIntoView();
   }
