@@ -16,6 +16,7 @@ from attnctl.lifecycle.state import requested
 from attnctl.spec import RunSpec
 from attnctl.units import plural, quantity
 from attnctl.values import comma_join
+from attnctl.workspace import requests
 from attnctl.workspace.layout import Workspace
 from attnctl.workspace.records import Record, RecordError, Request, Resources
 
@@ -110,7 +111,7 @@ def sharing(workspace: Workspace, attempts: Iterable[tuple[str, int, int]]) -> l
     for run, number, places in attempts:
         folder = workspace.run(run)
         with contextlib.suppress(RecordError, OSError):
-            request = Request.read(folder.attempt(number).request)
+            request = requests.read(folder.attempt(number))
             if request is None:
                 continue
             measured = of_attempt(workspace, folder.read_spec(), request)

@@ -63,20 +63,24 @@ def _climbed(
 
     staying: Sequence[Sequence[RunSpec]] = cell.specs
     size = len(staying)
-    found = [trainings(specs, 0) for specs in staying]
+    here = [trainings(specs, 0) for specs in staying]
+    found = [*here]
     for rung in range(len(search.rungs) - 1):
-        results = [outcomes.get(_alike(trainings(specs, rung)[0])) for specs in staying]
-        ranked = sorted(zip(staying, results, strict=True), key=lambda item: _order(item[1]))
+        results = [outcomes.get(_alike(runs[0])) for runs in here]
+        above = [trainings(specs, rung + 1) for specs in staying]
         ended = sum(result is not None and result.ended for result in results)
-        free = search.promoted(rung, size, ended) - sum(chosen_before(trainings(specs, rung + 1)) for specs in staying)
-        staying = []
-        for specs, result in ranked:
-            if chosen_before(trainings(specs, rung + 1)):
-                staying.append(specs)
+        known = [chosen_before(runs) for runs in above]
+        free = search.promoted(rung, size, ended) - sum(known)
+        chosen = []
+        for k in sorted(range(len(staying)), key=lambda k: _order(results[k])):
+            result = results[k]
+            if known[k]:
+                chosen.append(k)
             elif free > 0 and result is not None and result.ended and (ended == size or result.value is not None):
-                staying.append(specs)
+                chosen.append(k)
                 free -= 1
-        found += [trainings(specs, rung + 1) for specs in staying]
+        staying, here = [staying[k] for k in chosen], [above[k] for k in chosen]
+        found += here
         size = min(size, search.rungs[rung + 1][0])
     return found
 

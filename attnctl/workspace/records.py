@@ -54,10 +54,6 @@ class Record:
         return cls.decode(data, path) if data is not None else None
 
 
-_USUAL_REASONS = {"", "Priority", "Resources", "BeginTime", "JobArrayTaskLimit", "Cleaning"}
-"""Why SLURM lets a job wait that needs nothing but time."""
-
-
 @dataclass(frozen=True, kw_only=True)
 class Resources:
     """The machine resources of one attempt; not part of a run's identity."""
@@ -285,6 +281,10 @@ class Cancel(Record):
     user: str
     host: str
     accepted: bool = True
+
+
+_USUAL_REASONS = {"", "Priority", "Resources", "BeginTime", "JobArrayTaskLimit", "Cleaning"}
+"""Why SLURM lets a job wait that needs nothing but time."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -45,9 +45,14 @@ def read(workspace: Workspace, run_id: str) -> WaitingRun | None:
 
 def run_ids(workspace: Workspace) -> list[str]:
     """The ids of the runs that have a record, ascending."""
+    return named(workspace, _FILE)
+
+
+def named(workspace: Workspace, pattern: re.Pattern[str]) -> list[str]:
+    """What the first group of a pattern is in the names of the files here that match it as a whole, ascending."""
     try:
         with os.scandir(workspace.waiting_folder) as entries:
-            matches = [_FILE.fullmatch(entry.name) for entry in entries]
+            matches = [pattern.fullmatch(entry.name) for entry in entries]
     except (FileNotFoundError, NotADirectoryError):
         return []
     return sorted(match[1] for match in matches if match is not None)

@@ -75,13 +75,15 @@ def read(workspace: Workspace, key: str) -> WaitingSearch | None:
 
 def own(workspace: Workspace) -> list[WaitingSearch]:
     """The searches of this user, the oldest first; unreadable records are skipped."""
-    return _sorted(record for key in _keys(workspace) if (record := _readable(workspace, key)) is not None)
+    return _sorted(
+        record for key in waiting.named(workspace, _FILE) if (record := _readable(workspace, key)) is not None
+    )
 
 
 def everybodys(workspace: Workspace) -> list[WaitingSearch]:
     """The searches of all users, the oldest first; unreadable records are skipped."""
     found = []
-    for key in _keys(workspace):
+    for key in waiting.named(workspace, _FILE):
         with skip_unreadable():
             record = WaitingSearch.read(path_of(workspace, key))
             found += [record] if record is not None else []
@@ -129,12 +131,3 @@ def _readable(workspace: Workspace, key: str) -> WaitingSearch | None:
 
 def _sorted(records: Iterator[WaitingSearch] | list[WaitingSearch]) -> list[WaitingSearch]:
     return sorted(records, key=lambda record: (record.created, record.tag))
-
-
-def _keys(workspace: Workspace) -> list[str]:
-    try:
-        with os.scandir(workspace.waiting_folder) as entries:
-            matches = [_FILE.fullmatch(entry.name) for entry in entries]
-    except (FileNotFoundError, NotADirectoryError):
-        return []
-    return sorted(match[1] for match in matches if match is not None)

@@ -26,29 +26,28 @@ class Job:
 
 def say_skipped(jobs: Mapping[str, Job]) -> None:
     """Name the runs that were not submitted, with the reason; many that have the same one are counted."""
-    reasons: dict[str, list[str]] = {}
-    for run, job in jobs.items():
-        if job.refusal:
-            reasons.setdefault(job.refusal, []).append(run)
-    for words, runs in reasons.items():
-        many = f"{len(runs)} runs" if len(runs) > _MANY else ", ".join(runs)
-        output.line(f"not submitted: {many}: {words}")
+    _say("not submitted", {run: job.refusal for run, job in jobs.items()})
 
 
 def say_waiting(jobs: Mapping[str, Job]) -> None:
     """Name the runs that are submitted later, with the reason; many that have the same one are counted."""
-    reasons: dict[str, list[str]] = {}
-    for run, job in jobs.items():
-        if job.waits:
-            reasons.setdefault(job.waits, []).append(run)
-    for words, runs in reasons.items():
-        many = f"{len(runs)} runs" if len(runs) > _MANY else ", ".join(runs)
-        output.line(f"waiting: {many}: {words}")
-    if reasons:
+    if _say("waiting", {run: job.waits for run, job in jobs.items()}):
         output.line(
             "jobs of this workspace submit them when they end; where there are none, or nodes have no sbatch: "
             "attnctl feed --watch"
         )
+
+
+def _say(what: str, reasons: Mapping[str, str]) -> bool:
+    """Name the runs that have a reason, those with the same one in a line; whether there are any."""
+    found: dict[str, list[str]] = {}
+    for run, words in reasons.items():
+        if words:
+            found.setdefault(words, []).append(run)
+    for words, runs in found.items():
+        many = f"{len(runs)} runs" if len(runs) > _MANY else ", ".join(runs)
+        output.line(f"{what}: {many}: {words}")
+    return bool(found)
 
 
 def say_search(sweep: str, search: Search | None, jobs: Mapping[str, Job]) -> None:
