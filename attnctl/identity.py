@@ -23,7 +23,7 @@ def before_seed(values: Mapping[str, Any], recipe: str) -> str:
 
 
 def after_seed(versions: Mapping[str, Any]) -> str:
-    """The end of the text. Versions of the model and of code in the recipe are left out where there is none."""
+    """The end of the text. Versions of the model and of the recipe's code are left out where 0 or empty."""
     values = {name: value for name, value in versions.items() if value or name not in {"model", "recipe"}}
     return f',"versions":{canonical(values)}}}'
 

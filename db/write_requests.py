@@ -79,7 +79,7 @@ def _drop_sweep(connection: sqlite3.Connection, name: str) -> None:
 
 
 def _forget_replaced(connection: sqlite3.Connection, tags: Collection[str]) -> list[str]:
-    """Forget, and give, the runs whose folder was removed and made anew: another submission has their attempt now."""
+    """Forget the runs whose folder was removed and made anew (their attempt has another tag), and return their ids."""
     query = """
         SELECT DISTINCT number, id FROM task JOIN run ON id = task.run
         JOIN attempt ON attempt.run = number AND attempt.attempt = task.attempt AND attempt.tag != task.tag

@@ -114,7 +114,7 @@ class CheckpointWriter:
         return None
 
     def finish(self, *, wait: bool) -> Saved | None:
-        """What became of the write in the background; None if there is none, or, without `wait`, if it goes on.
+        """How the write in the background ended; None if there is none, or if it still runs and `wait` is false.
 
         Raises OSError unless the disk is full, and what else the write raised.
         """

@@ -89,7 +89,7 @@ def of_sweep(workspace: Workspace, name: str) -> list[Result]:
 
 
 def _recorded(workspace: Workspace, name: str) -> Sequence[str]:
-    """The ids of the runs of a sweep; none if there is no sweep of that name. Raises SpecError."""
+    """The ids of a sweep's runs; empty if no sweep has that name. Raises SpecError."""
     return sweep_records.read(workspace, name).runs if workspace.sweep(name).is_file() else ()
 
 

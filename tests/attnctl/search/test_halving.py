@@ -144,7 +144,7 @@ def asynchronous(axes: Axes = AXES) -> Search:
 def test_a_sample_goes_on_while_others_of_its_rung_train() -> None:
     first = samples(AXES, asynchronous(), []).specs
     known = [result for result in results(first) if result.spec.module == "se"]
-    assert samples(AXES, asynchronous(), known[:2]).specs == first, "one in three of two is none"
+    assert samples(AXES, asynchronous(), known[:2]).specs == first, "a third of two is less than one"
     second = samples(AXES, asynchronous(), known[:3]).specs
     assert lengths(second, "se") == {3: 9, 9: 1}
     (promoted,) = {spec.recipe.lr for spec in second if spec.recipe.epochs == 9}
@@ -178,7 +178,7 @@ def test_a_sample_without_a_value_goes_on_only_when_all_have_ended() -> None:
 
 @pytest.mark.parametrize("seed", range(20))
 def test_in_whatever_order_trainings_end_each_module_has_the_same_rungs(seed: int) -> None:
-    """As rungs that wait have them; and a job that asks whether more follows is told so exactly when it does."""
+    """The same as with rungs that wait. `is_due` is true exactly when there are trainings to choose."""
     axes = dataclasses.replace(AXES, overrides={"lr": ("log:1e-4..1",), "epochs": ("9",)}, seeds=("0",))
     chance = random.Random(seed)
     for wanted in (search(axes, 9), dataclasses.replace(search(axes, 9), asynchronous=True)):
